@@ -1,0 +1,63 @@
+// Windows on memory with a shape, and buffers that own it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensor/dtype.h"
+
+namespace qvl {
+
+using Shape = std::vector<int64_t>;
+
+// Row-major, contiguous, read-only; never frees.
+struct ConstTensorView {
+  const std::byte* data = nullptr;
+  DType dtype = DType::kF32;
+  Shape shape;
+
+  int64_t elements() const;
+  size_t bytes() const;
+  template <typename T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(data);
+  }
+};
+
+std::string to_string(const Shape& shape);  // "[2, 3]"
+
+// elements() floats, converted from F32, BF16, F16, F64 or F8_E4M3. Errors: kModel "model_dtype" for other types.
+std::vector<float> to_float_vector(const ConstTensorView& view, const std::string& name);
+void convert_to_float(const ConstTensorView& view, int64_t first_element, int64_t count, float* out);
+
+// Memory aligned to 64 bytes, uninitialised unless `zero`; asks for huge pages where it is large.
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(size_t bytes, bool zero = false);
+
+  std::byte* data() { return data_.get(); }
+  const std::byte* data() const { return data_.get(); }
+  size_t size() const { return size_; }
+  template <typename T>
+  T* as() {
+    return reinterpret_cast<T*>(data_.get());
+  }
+  template <typename T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(data_.get());
+  }
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const { std::free(p); }
+  };
+  std::unique_ptr<std::byte, Free> data_;
+  size_t size_ = 0;
+};
+
+}  // namespace qvl

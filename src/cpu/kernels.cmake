@@ -1,6 +1,15 @@
-# One source, kernels.inc, compiled once for every instruction set; cpu_ops.cc chooses the table at start.
-file(GLOB cpu_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cpu/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/cpu/kernels/*.cc)
-if(cpu_sources)
-  add_library(qvl_cpu STATIC ${cpu_sources})
-  target_link_libraries(qvl_cpu PUBLIC qvl_flags qvl_ops)
+# One source, kernels/kernels.inc, compiled once for every instruction set; cpu_backend.cc chooses the table at start.
+# Contraction to fused multiply-adds is on, no other liberty of floating point: masks need infinities.
+set(cpu_kernels ${CMAKE_CURRENT_SOURCE_DIR}/cpu/kernels)
+file(GLOB cpu_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cpu/*.cc)
+list(APPEND cpu_sources ${cpu_kernels}/generic.cc)
+set(kernel_flags -O3 -ffp-contract=fast -fno-math-errno -Wno-psabi -Wno-ignored-attributes -Wno-shadow)
+set_source_files_properties(${cpu_kernels}/generic.cc PROPERTIES COMPILE_OPTIONS "${kernel_flags}")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set_source_files_properties(${cpu_kernels}/avx2.cc PROPERTIES COMPILE_OPTIONS "${kernel_flags};-mavx2;-mfma")
+  set_source_files_properties(${cpu_kernels}/avx512.cc PROPERTIES
+    COMPILE_OPTIONS "${kernel_flags};-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mfma;-mprefer-vector-width=512")
+  list(APPEND cpu_sources ${cpu_kernels}/avx2.cc ${cpu_kernels}/avx512.cc)
 endif()
+add_library(qvl_cpu STATIC ${cpu_sources})
+target_link_libraries(qvl_cpu PUBLIC qvl_flags qvl_ops)

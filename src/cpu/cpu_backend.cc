@@ -1,0 +1,351 @@
+#include "cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "cpu/instruction_sets.h"
+#include "cpu/packing.h"
+
+namespace qvl {
+namespace {
+
+using cpu::Finish;
+using cpu::kMaxAttentionRows;
+using cpu::kPanel;
+using cpu::KernelTable;
+using cpu::panel_bytes;
+using cpu::panel_count;
+using cpu::panel_index;
+
+size_t at(int64_t i) { return static_cast<size_t>(i); }
+int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
+
+struct CpuLinear : Linear {
+  CpuLinear(int64_t out, int64_t in, bool is_bf16)
+      : Linear(out, in), bf16(is_bf16), panels(at(panel_count(out)) * panel_bytes(in, is_bf16)) {}
+  bool bf16;
+  Buffer panels;
+  std::vector<float> bias;  // [out] or empty
+};
+
+const CpuLinear& cast(const Linear& w) { return static_cast<const CpuLinear&>(w); }
+
+// Per layer, page and head: the keys as panels of [32 tokens, dim], then the values as panels of [dim, 32 tokens].
+struct CpuKvCache : KvCache {
+  CpuKvCache(int l, int h, int d, int p, bool is_bf16)
+      : KvCache(l, h, d, p), bf16(is_bf16), k_bytes(key_bytes(d, is_bf16)), head_bytes(k_bytes + value_bytes(d, is_bf16)),
+        data(at(l) * at(p) * at(h) * head_bytes, true) {}
+  static size_t key_bytes(int dim, bool bf16) { return at(panel_count(kPageTokens)) * panel_bytes(dim, bf16); }
+  static size_t value_bytes(int dim, bool bf16) { return at(panel_count(dim)) * panel_bytes(kPageTokens, bf16); }
+  size_t bytes() const override { return data.size(); }
+  size_t offset(int layer, int64_t page, int head) const {
+    return ((at(layer) * at(pages) + at(page)) * at(num_kv_heads) + at(head)) * head_bytes;
+  }
+  bool bf16;
+  size_t k_bytes, head_bytes;
+  Buffer data;
+};
+
+class CpuOps : public Ops {
+ public:
+  CpuOps(const KernelTable& table, ThreadPool& pool) : table_(table), pool_(pool) {}
+
+  void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation) override {
+    static constexpr Finish kFinish[] = {Finish::kStore, Finish::kGeluTanh, Finish::kGeluErf};
+    product(cast(w), x, rows, y, kFinish[static_cast<int>(activation)]);
+  }
+
+  void linear_add(const Linear& w, const float* x, int64_t rows, float* y) override {
+    product(cast(w), x, rows, y, Finish::kAdd);
+  }
+
+  void gather_rows(const Linear& table, std::span<const int32_t> ids, float* y) override {
+    const auto& w = cast(table);
+    pool_.parallel_for(static_cast<int64_t>(ids.size()), 16, [&](int64_t begin, int64_t end, int) {
+      for (int64_t r = begin; r < end; ++r) {
+        for (int64_t i = 0; i < w.in_features; ++i) {
+          const size_t index = panel_index(ids[at(r)], i, w.in_features, w.bf16);
+          y[r * w.in_features + i] = w.bf16 ? to_float(w.panels.as<BF16>()[index]) : w.panels.as<float>()[index];
+        }
+      }
+    });
+  }
+
+  void rms_norm(const float* x, int64_t rows, int64_t width, const float* weight, float eps, float* y) override {
+    by_rows(rows, width, [&](int64_t r, int64_t n) { table_.rms_norm(x + r * width, n, width, weight, eps, y + r * width); });
+  }
+
+  void layer_norm(const float* x, int64_t rows, int64_t width, const float* weight, const float* bias, float eps,
+                  float* y) override {
+    by_rows(rows, width,
+            [&](int64_t r, int64_t n) { table_.layer_norm(x + r * width, n, width, weight, bias, eps, y + r * width); });
+  }
+
+  void swiglu(const float* x, int64_t rows, int64_t inner, float* y) override {
+    by_rows(rows, inner, [&](int64_t r, int64_t n) { table_.swiglu(x + 2 * r * inner, n, inner, y + r * inner); });
+  }
+
+  void add(const float* x, int64_t count, float* y) override {
+    by_rows(count, 1, [&](int64_t i, int64_t n) { table_.add(x + i, n, 1.0f, y + i); });
+  }
+
+  void norm_rope(float* x, int64_t rows, int64_t row_stride, int heads, int dim, const float* weight, float eps,
+                 const float* cos, const float* sin) override {
+    const int half = dim / 2;
+    by_rows(rows, int64_t{heads} * dim, [&](int64_t r, int64_t n) {
+      for (int64_t row = r; row < r + n; ++row) {
+        float* const p = x + row * row_stride;
+        if (weight != nullptr) table_.rms_norm(p, heads, dim, weight, eps, p);
+        table_.rope(p, heads, dim, cos + row * half, sin + row * half);
+      }
+    });
+  }
+
+  void kv_write(KvCache& cache, int layer, const float* k, const float* v, int64_t row_stride,
+                std::span<const SequenceRows> sequences) override;
+  void paged_attention(const KvCache& cache, int layer, const float* q, int64_t row_stride, int heads, float scale,
+                       std::span<const SequenceRows> sequences, float* out) override;
+  void segment_attention(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale,
+                         float* out) override;
+  void experts_add(const ExpertWeights& experts, const float* x, int64_t rows, const int32_t* indices, const float* weights,
+                   int per_token, float* y) override;
+
+ private:
+  template <typename Body>
+  void by_rows(int64_t rows, int64_t width, Body body) {
+    constexpr int64_t kGrainElements = 16384;  // about the work that is worth waking a thread for
+    const int64_t grain = std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, width));
+    pool_.parallel_for(rows, grain, [&](int64_t begin, int64_t end, int) { body(begin, end - begin); });
+  }
+
+  void product(const CpuLinear& w, const float* x, int64_t rows, float* y, Finish finish) {
+    const int64_t panels = panel_count(w.out_features);
+    // Pieces small enough that the threads finish together, whole groups of the four panels that run side by side.
+    const int64_t grain = round_up(std::max<int64_t>(1, panels / (8 * pool_.size())), 4);
+    const auto run = w.bf16 && table_.product_bf16 != nullptr ? table_.product_bf16 : table_.product;
+    pool_.parallel_for(panels, grain, [&](int64_t begin, int64_t end, int) {
+      run({.a = x, .lda = w.in_features, .rows = rows, .panels = w.panels.data(), .bf16 = w.bf16, .in = w.in_features,
+           .panel_begin = begin, .panel_end = end, .c = y, .ldc = w.out_features, .out = w.out_features,
+           .bias = w.bias.empty() ? nullptr : w.bias.data(), .finish = finish});
+    });
+  }
+
+  float* scratch(std::vector<float>& buffer, int64_t floats) {
+    if (buffer.size() < at(floats)) buffer.resize(at(floats));
+    return buffer.data();
+  }
+
+  const KernelTable& table_;
+  ThreadPool& pool_;
+  std::vector<float> keys_, values_, expert_x_, expert_wide_, expert_inner_, expert_y_;
+};
+
+void CpuOps::kv_write(KvCache& cache, int layer, const float* k, const float* v, int64_t row_stride,
+                      std::span<const SequenceRows> sequences) {
+  auto& kv = static_cast<CpuKvCache&>(cache);
+  const int dim = kv.head_dim;
+  for (const auto& s : sequences) {
+    // Two tokens share the words of a value page, so a thread takes whole heads.
+    pool_.parallel_for(kv.num_kv_heads, s.rows > 8 ? 1 : kv.num_kv_heads, [&](int64_t begin, int64_t end, int) {
+      for (int64_t h = begin; h < end; ++h) {
+        for (int64_t i = 0; i < s.rows; ++i) {
+          const int64_t token = s.past + i, slot = token % KvCache::kPageTokens;
+          const float* const key = k + (s.row_begin + i) * row_stride + h * dim;
+          const float* const value = v + (s.row_begin + i) * row_stride + h * dim;
+          std::byte* const page =
+              kv.data.data() + kv.offset(layer, s.pages[at(token / KvCache::kPageTokens)], static_cast<int>(h));
+          for (int d = 0; d < dim; ++d) {
+            const size_t key_index = panel_index(slot, d, dim, kv.bf16);
+            const size_t value_index = panel_index(d, slot, KvCache::kPageTokens, kv.bf16);
+            if (kv.bf16) {
+              reinterpret_cast<BF16*>(page)[key_index] = to_bf16(key[d]);
+              reinterpret_cast<BF16*>(page + kv.k_bytes)[value_index] = to_bf16(value[d]);
+            } else {
+              reinterpret_cast<float*>(page)[key_index] = key[d];
+              reinterpret_cast<float*>(page + kv.k_bytes)[value_index] = value[d];
+            }
+          }
+        }
+      }
+    });
+  }
+}
+
+void CpuOps::paged_attention(const KvCache& cache, int layer, const float* q, int64_t row_stride, int heads, float scale,
+                             std::span<const SequenceRows> sequences, float* out) {
+  const auto& kv = static_cast<const CpuKvCache&>(cache);
+  const int dim = kv.head_dim, group = heads / kv.num_kv_heads;
+  const int padded_dim = static_cast<int>(round_up(dim, kPanel));
+  const int tile_tokens = std::max(1, kMaxAttentionRows / group);
+  QVL_CHECK(group <= kMaxAttentionRows && dim <= cpu::kMaxHeadDim, "{} query heads a key head of {}", group, dim);
+  for (const auto& s : sequences) {
+    const int64_t tiles = (s.rows + tile_tokens - 1) / tile_tokens;
+    // The last tile attends to most: it goes first, so that no thread ends with it alone.
+    pool_.parallel_for(tiles * kv.num_kv_heads, 1, [&](int64_t begin, int64_t end, int) {
+      alignas(64) float tile[kMaxAttentionRows * cpu::kMaxHeadDim], result[kMaxAttentionRows * cpu::kMaxHeadDim];
+      int64_t visible[kMaxAttentionRows];
+      std::vector<const void*> k_pages, v_pages;
+      for (int64_t task = begin; task < end; ++task) {
+        const int64_t first = (tiles - 1 - task / kv.num_kv_heads) * tile_tokens, kv_head = task % kv.num_kv_heads;
+        const int64_t tokens = std::min<int64_t>(tile_tokens, s.rows - first);
+        for (int64_t r = 0; r < tokens * group; ++r) {
+          const int64_t token = first + r / group, head = kv_head * group + r % group;
+          const float* const from = q + (s.row_begin + token) * row_stride + head * dim;
+          for (int d = 0; d < dim; ++d) tile[r * dim + d] = from[d] * scale;
+          visible[r] = s.past + token + 1;
+        }
+        const int64_t pages = (s.past + first + tokens + KvCache::kPageTokens - 1) / KvCache::kPageTokens;
+        k_pages.resize(at(pages)), v_pages.resize(at(pages));
+        for (int64_t i = 0; i < pages; ++i) {
+          const std::byte* const page = kv.data.data() + kv.offset(layer, s.pages[at(i)], static_cast<int>(kv_head));
+          k_pages[at(i)] = page;
+          v_pages[at(i)] = page + kv.k_bytes;
+        }
+        table_.attention({.q = tile, .rows = tokens * group, .dim = dim, .k_pages = k_pages.data(), .v_pages = v_pages.data(),
+                          .page_tokens = KvCache::kPageTokens, .bf16 = kv.bf16, .visible = visible, .out = result});
+        for (int64_t r = 0; r < tokens * group; ++r) {
+          const int64_t row = s.row_begin + first + r / group, head = kv_head * group + r % group;
+          std::memcpy(out + (row * heads + head) * dim, result + r * padded_dim, at(dim) * sizeof(float));
+        }
+      }
+    });
+  }
+}
+
+void CpuOps::segment_attention(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale,
+                               float* out) {
+  constexpr int kPage = cpu::kAttentionBlock;
+  QVL_CHECK(dim <= cpu::kMaxHeadDim, "vision head of {}", dim);
+  const int64_t width = int64_t{heads} * dim, padded_dim = round_up(dim, kPanel);
+  const int64_t pages = (segment_rows + kPage - 1) / kPage;
+  float* const keys = scratch(keys_, pages * kPage * dim);
+  float* const values = scratch(values_, pages * kPage * padded_dim);
+  std::vector<const void*> k_pages(at(pages)), v_pages(at(pages));
+  for (int64_t i = 0; i < pages; ++i) {
+    k_pages[at(i)] = keys + i * kPage * dim;
+    v_pages[at(i)] = values + i * kPage * padded_dim;
+  }
+  const int64_t tiles = (segment_rows + kMaxAttentionRows - 1) / kMaxAttentionRows;
+  for (int64_t segment = 0; segment < rows; segment += segment_rows) {
+    for (int h = 0; h < heads; ++h) {
+      const float* const q = qkv + segment * 3 * width + h * dim;
+      pool_.parallel_for(pages, 4, [&](int64_t begin, int64_t end, int) {
+        for (int64_t t = begin * kPage; t < std::min(end * kPage, segment_rows); ++t) {
+          const float* const key = q + t * 3 * width + width;
+          const float* const value = key + width;
+          float* const key_page = keys + t / kPage * kPage * dim;
+          float* const value_page = values + t / kPage * kPage * padded_dim;
+          for (int d = 0; d < dim; ++d) {
+            key_page[panel_index(t % kPage, d, dim, false)] = key[d];
+            value_page[panel_index(d, t % kPage, kPage, false)] = value[d];
+          }
+        }
+      });
+      pool_.parallel_for(tiles, 1, [&](int64_t begin, int64_t end, int) {
+        alignas(64) float tile[kMaxAttentionRows * cpu::kMaxHeadDim], result[kMaxAttentionRows * cpu::kMaxHeadDim];
+        int64_t visible[kMaxAttentionRows];
+        std::fill_n(visible, kMaxAttentionRows, segment_rows);
+        for (int64_t first = begin * kMaxAttentionRows; first < std::min(end * kMaxAttentionRows, segment_rows);
+             first += kMaxAttentionRows) {
+          const int64_t count = std::min<int64_t>(kMaxAttentionRows, segment_rows - first);
+          for (int64_t r = 0; r < count; ++r) {
+            for (int d = 0; d < dim; ++d) tile[r * dim + d] = q[(first + r) * 3 * width + d] * scale;
+          }
+          table_.attention({.q = tile, .rows = count, .dim = dim, .k_pages = k_pages.data(), .v_pages = v_pages.data(),
+                            .page_tokens = kPage, .bf16 = false, .visible = visible, .out = result});
+          for (int64_t r = 0; r < count; ++r) {
+            std::memcpy(out + (segment + first + r) * width + h * dim, result + r * padded_dim, at(dim) * sizeof(float));
+          }
+        }
+      });
+    }
+  }
+}
+
+void CpuOps::experts_add(const ExpertWeights& experts, const float* x, int64_t rows, const int32_t* indices,
+                         const float* weights, int per_token, float* y) {
+  const int64_t hidden = experts.down[0]->out_features, inner = experts.down[0]->in_features;
+  float* const gathered = scratch(expert_x_, rows * hidden);
+  float* const wide = scratch(expert_wide_, rows * 2 * inner);
+  float* const narrow = scratch(expert_inner_, rows * inner);
+  float* const result = scratch(expert_y_, rows * hidden);
+  std::vector<std::pair<int64_t, float>> chosen;  // row, weight
+  for (size_t e = 0; e < experts.down.size(); ++e) {
+    chosen.clear();
+    for (int64_t i = 0; i < rows * per_token; ++i) {
+      if (at(indices[i]) == e) chosen.emplace_back(i / per_token, weights[i]);
+    }
+    if (chosen.empty()) continue;
+    const auto count = static_cast<int64_t>(chosen.size());
+    for (int64_t i = 0; i < count; ++i) {
+      std::memcpy(gathered + i * hidden, x + chosen[at(i)].first * hidden, at(hidden) * sizeof(float));
+    }
+    linear(*experts.gate_up[e], gathered, count, wide, Activation::kNone);
+    swiglu(wide, count, inner, narrow);
+    linear(*experts.down[e], narrow, count, result, Activation::kNone);
+    for (int64_t i = 0; i < count; ++i) {
+      table_.add(result + i * hidden, hidden, chosen[at(i)].second, y + chosen[at(i)].first * hidden);
+    }
+  }
+}
+
+class CpuBackend : public Backend {
+ public:
+  explicit CpuBackend(const CpuOptions& options)
+      : set_(cpu::choose_instruction_set(options.instruction_set)), precision_(options.precision), pool_(options.threads),
+        ops_(*set_.table, pool_) {}
+
+  Ops& ops() override { return ops_; }
+  Precision precision() const override { return precision_; }
+  std::string description() const override {
+    return fmt::format("CPU, {}, {} thread{}, {}", set_.name, pool_.size(), pool_.size() == 1 ? "" : "s",
+                       precision_ == Precision::kBFloat16 ? "bfloat16" : "float32");
+  }
+
+  std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias) override {
+    int64_t out = 0;
+    bool exact_in_bf16 = true;
+    for (const auto& part : parts) {
+      out += part.shape[0];
+      exact_in_bf16 = exact_in_bf16 && part.dtype == DType::kBF16;
+    }
+    const bool bf16 = exact_in_bf16 || precision_ == Precision::kBFloat16;
+    const int64_t in = parts[0].shape[1];
+    auto linear = std::make_unique<CpuLinear>(out, in, bf16);
+    linear->bias.assign(bias.begin(), bias.end());
+    const size_t used = at(out / kPanel) * panel_bytes(in, bf16);
+    std::memset(linear->panels.data() + used, 0, linear->panels.size() - used);  // outputs that do not exist
+    int64_t first = 0;
+    for (const auto& part : parts) {
+      pool_.parallel_for(part.shape[0], 64, [&](int64_t begin, int64_t end, int) {
+        cpu::pack_rows(part, first, begin, end, bf16, linear->panels.data());
+      });
+      first += part.shape[0];
+    }
+    return linear;
+  }
+
+  std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages) override {
+    return std::make_unique<CpuKvCache>(layers, num_kv_heads, head_dim, pages, precision_ == Precision::kBFloat16);
+  }
+
+  size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim) const override {
+    const bool bf16 = precision_ == Precision::kBFloat16;
+    return at(layers) * at(num_kv_heads) * (CpuKvCache::key_bytes(head_dim, bf16) + CpuKvCache::value_bytes(head_dim, bf16));
+  }
+
+ private:
+  cpu::InstructionSet set_;
+  Precision precision_;
+  ThreadPool pool_;
+  CpuOps ops_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) { return std::make_unique<CpuBackend>(options); }
+
+}  // namespace qvl

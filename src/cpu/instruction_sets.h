@@ -1,0 +1,23 @@
+// Which kernel tables this processor can run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cpu/kernels/kernels.h"
+
+namespace qvl::cpu {
+
+struct InstructionSet {
+  std::string name;
+  const KernelTable* table;
+};
+
+// Best last, without the emulated one.
+std::vector<InstructionSet> native_instruction_sets();
+// All that can run, "amx-emulated" included.
+std::vector<InstructionSet> runnable_instruction_sets();
+// The set `name`, or where it is empty the one of QVL_ISA, or the best. Errors: kBadFlag "bad_flag".
+InstructionSet choose_instruction_set(const std::string& name);
+
+}  // namespace qvl::cpu

@@ -1,0 +1,67 @@
+// The table of inner loops that every instruction set fills (kernels.inc). Each function works on one thread's share;
+// cpu_ops.cc splits the work. Plain C types only: nothing here may be instantiated in two instruction sets' files.
+//
+// Panels: a matrix W [out, in] is stored as out/16 panels of 16 outputs each. float32: [in][16]; bfloat16:
+// [in/2][16][2], two neighbours of `in` side by side, which is at once the B tile of AMX's and AVX512-BF16's dot products
+// and, by a shift and a mask, two float32 rows. Missing outputs and an odd last input are zeros. Keys are stored as the
+// panels of a matrix [tokens, dim], values as those of [dim, tokens], so that attention is the same product twice.
+//
+// Every output is summed over `in` in ascending order in one float32 accumulator, whatever the number of rows: a row's
+// result does not depend on what else is in the batch or how a prompt was cut into chunks.
+#pragma once
+
+#include <cstdint>
+
+namespace qvl::cpu {
+
+constexpr int kPanel = 16;
+
+enum class Finish : int { kStore, kGeluTanh, kGeluErf, kAdd };
+
+struct ProductArgs {
+  const float* a;        // [rows, lda]
+  int64_t lda, rows;
+  const void* panels;    // of the whole matrix
+  bool bf16;
+  int64_t in;            // columns of a
+  int64_t panel_begin, panel_end;
+  float* c;              // [rows, ldc], column 0 = output 0
+  int64_t ldc, out;      // out: outputs of the matrix
+  const float* bias;     // [out] or null
+  Finish finish;
+};
+
+// Attention of `rows` queries over one head's pages.
+struct AttentionArgs {
+  const float* q;          // [rows, dim], scaled, dense
+  int64_t rows;            // at most kMaxAttentionRows
+  int dim;
+  const void* const* k_pages;  // each: page_tokens / 16 panels of [dim]
+  const void* const* v_pages;  // each: ceil(dim / 16) panels of [page_tokens]
+  int page_tokens;             // a divisor of kAttentionBlock
+  bool bf16;
+  const int64_t* visible;  // [rows]: tokens 0..visible-1 are attended to; >= 1, ascending
+  float* out;              // [rows, dim padded to a multiple of 16]
+};
+constexpr int kMaxAttentionRows = 48;
+constexpr int kAttentionBlock = 128;
+constexpr int kMaxHeadDim = 256;
+
+struct KernelTable {
+  const char* name;
+  void (*product)(const ProductArgs&);
+  void (*attention)(const AttentionArgs&);
+  void (*rms_norm)(const float* x, int64_t rows, int64_t width, const float* weight, float eps, float* y);
+  void (*layer_norm)(const float* x, int64_t rows, int64_t width, const float* weight, const float* bias, float eps, float* y);
+  void (*swiglu)(const float* x, int64_t rows, int64_t inner, float* y);
+  void (*add)(const float* x, int64_t count, float scale, float* y);  // y += scale * x
+  void (*rope)(float* x, int64_t heads, int64_t dim, const float* cos, const float* sin);  // heads side by side
+  // Where the set multiplies in bfloat16: the product with `a` rounded to it. Null elsewhere.
+  void (*product_bf16)(const ProductArgs&);
+};
+
+const KernelTable& generic_kernels();
+const KernelTable& avx2_kernels();
+const KernelTable& avx512_kernels();
+
+}  // namespace qvl::cpu

@@ -1,0 +1,37 @@
+#include "cpu/packing.h"
+
+#include <vector>
+
+namespace qvl::cpu {
+
+void pack_rows(const ConstTensorView& rows, int64_t first_output, int64_t row_begin, int64_t row_end, bool bf16,
+               std::byte* panels) {
+  const int64_t in = rows.shape[1];
+  if (bf16 && rows.dtype == DType::kBF16) {
+    // Pairs of inputs move as one word. Sixteen rows a time write whole lines of a panel.
+    auto* const words = reinterpret_cast<uint32_t*>(panels);
+    for (int64_t r = row_begin; r < row_end; ++r) {
+      const BF16* const from = rows.as<BF16>() + r * in;
+      uint32_t* to = words + panel_index(first_output + r, 0, in, true) / 2;
+      for (int64_t i = 0; i + 1 < in; i += 2, to += kPanel) {
+        *to = from[i].bits | static_cast<uint32_t>(from[i + 1].bits) << 16;
+      }
+      if (in % 2 != 0) *to = from[in - 1].bits;
+    }
+    return;
+  }
+  std::vector<float> values(static_cast<size_t>(in));
+  for (int64_t r = row_begin; r < row_end; ++r) {
+    convert_to_float(rows, r * in, in, values.data());
+    for (int64_t i = 0; i < in; ++i) {
+      const size_t index = panel_index(first_output + r, i, in, bf16);
+      if (bf16) {
+        reinterpret_cast<BF16*>(panels)[index] = to_bf16(values[static_cast<size_t>(i)]);
+      } else {
+        reinterpret_cast<float*>(panels)[index] = values[static_cast<size_t>(i)];
+      }
+    }
+  }
+}
+
+}  // namespace qvl::cpu

@@ -1,0 +1,65 @@
+#include "chat/chat_service.h"
+
+#include <algorithm>
+
+namespace qvl {
+namespace {
+
+constexpr int64_t kMinAnswerReserve = 16, kMaxAnswerReserve = 1024;
+
+std::optional<ThinkingBudget> thinking_budget(const ServedModel& model, const SamplingRequest& request, int64_t max_tokens) {
+  if (model.template_kind != TemplateKind::kThinking) return std::nullopt;
+  const auto end = model.tokenizer->added_token_id("</think>");
+  if (!end) return std::nullopt;
+  ThinkingBudget budget;
+  budget.end_token_id = *end;
+  budget.max_thinking_tokens = request.thinking_token_budget.value_or(-1);
+  budget.answer_reserve_tokens =
+      std::min(std::clamp(max_tokens / 4, kMinAnswerReserve, kMaxAnswerReserve), std::max<int64_t>(max_tokens / 2, 0));
+  budget.forced_ids = model.tokenizer->encode_with_added_tokens("\n</think>\n\n");
+  return budget;
+}
+
+}  // namespace
+
+SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& request, int64_t prompt_tokens) {
+  const SamplingDefaults& defaults = model.defaults;
+  const auto f = [](double value) { return static_cast<float>(value); };
+  SamplingParams params;
+  params.temperature = f(request.temperature.value_or(defaults.temperature));
+  params.top_p = f(request.top_p.value_or(defaults.top_p));
+  params.min_p = f(request.min_p.value_or(defaults.min_p));
+  params.repetition_penalty = f(request.repetition_penalty.value_or(defaults.repetition_penalty));
+  const double default_presence = params.temperature > 0 ? defaults.presence_penalty : 0;
+  params.presence_penalty = f(request.presence_penalty.value_or(default_presence));
+  params.frequency_penalty = f(request.frequency_penalty.value_or(0));
+  // -1 is another spelling of "off".
+  params.top_k = static_cast<int>(
+      std::clamp<int64_t>(request.top_k.value_or(defaults.top_k), 0, model.config.text.vocab_size));
+  params.logit_bias = request.logit_bias;
+  params.seed = request.seed;
+  const int64_t room = std::max<int64_t>(model.engine->context_tokens() - prompt_tokens, 1);
+  params.max_tokens = std::min(request.max_tokens.value_or(defaults.max_tokens), room);
+  params.min_tokens = std::min(request.min_tokens, params.max_tokens);
+  params.ignore_eos = request.ignore_eos;
+  params.stop_token_ids = request.stop_token_ids;
+  params.logprobs = request.logprobs;
+  params.thinking = thinking_budget(model, request, params.max_tokens);
+  return params;
+}
+
+std::unique_ptr<DeltaStream> start_chat(const ChatRequest& request, const std::atomic<bool>* abandoned) {
+  const ServedModel& model = *request.model;
+  Prompt prompt = make_prompt(model, request.input, abandoned);
+  SamplingParams params = make_sampling(model, request.sampling, static_cast<int64_t>(prompt.token_ids.size()));
+  AnswerOptions options;
+  options.starts_in_thinking =
+      model.template_kind == TemplateKind::kThinking && request.input.render.add_generation_prompt;
+  options.parse_tool_calls = request.input.tools.is_array() && !request.input.tools.empty();
+  options.logprobs = params.logprobs >= 0;
+  options.stop = request.stop;
+  return std::make_unique<DeltaStream>(model.engine->submit(std::move(prompt), std::move(params)), *model.tokenizer,
+                                       std::move(options));
+}
+
+}  // namespace qvl

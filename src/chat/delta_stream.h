@@ -1,0 +1,47 @@
+// The engine's tokens of one request as deltas of an answer. Used from one thread at a time; cancel() from any.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "chat/answer_parser.h"
+#include "engine/engine.h"
+
+namespace qvl {
+
+enum class AnswerEnd { kStop, kLength, kToolCalls, kCancelled, kError };
+
+struct AnswerOutcome {
+  AnswerEnd end = AnswerEnd::kStop;
+  std::optional<Error> error;  // kError
+  RequestStats stats;
+  int64_t reasoning_tokens = 0;
+};
+
+class DeltaStream {
+ public:
+  struct Item {
+    ChatDelta delta;                     // may be empty in the last item
+    std::optional<AnswerOutcome> outcome;  // set in the last item
+  };
+
+  DeltaStream(std::unique_ptr<TokenStream> tokens, const Tokenizer& tokenizer, AnswerOptions options);
+
+  // Never an empty delta but in the last item. After the last item neither must be called again.
+  std::optional<Item> try_next();  // nullopt: nothing yet
+  Item next();                     // waits
+  void set_waker(std::function<void()> waker) { tokens_->set_waker(std::move(waker)); }
+  void cancel() { tokens_->cancel(); }
+
+ private:
+  std::optional<Item> take(TokenStream::Item item);
+  Item last(const TokenStream::Item& item);
+
+  std::unique_ptr<TokenStream> tokens_;
+  AnswerParser parser_;
+};
+
+}  // namespace qvl

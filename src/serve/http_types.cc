@@ -1,0 +1,65 @@
+#include "serve/http_types.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/json.h"
+
+namespace qvl {
+namespace {
+
+bool equal_no_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
+const char* error_type(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kUnauthorized: return "authentication_error";
+    case ErrorKind::kForbidden: return "permission_error";
+    case ErrorKind::kNotFound: return "not_found_error";
+    case ErrorKind::kInternal:
+    case ErrorKind::kOverloaded: return "server_error";
+    default: return http_status(kind) < 500 ? "invalid_request_error" : "server_error";
+  }
+}
+
+}  // namespace
+
+std::string_view HttpRequest::header(std::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (equal_no_case(key, name)) return value;
+  }
+  return {};
+}
+
+size_t HttpRequest::header_count(std::string_view name) const {
+  return static_cast<size_t>(
+      std::count_if(headers.begin(), headers.end(), [&](const auto& field) { return equal_no_case(field.first, name); }));
+}
+
+std::string error_json(const Error& error) {
+  Json object = {{"message", error.what()},
+                 {"type", error_type(error.kind)},
+                 {"param", error.param.empty() ? Json() : Json(error.param)},
+                 {"code", error.code.empty() ? Json() : Json(error.code)}};
+  return dump_json({{"error", std::move(object)}});
+}
+
+HttpResponse error_response(const Error& error) {
+  HttpResponse response;
+  response.status = http_status(error.kind);
+  response.body = error_json(error);
+  if (error.kind == ErrorKind::kUnauthorized) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (error.kind == ErrorKind::kOverloaded) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+HttpResponse json_response(std::string body) {
+  HttpResponse response;
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace qvl

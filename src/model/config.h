@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "tensor/tensor.h"
+#include "weights/weight_store.h"
 
 namespace qvl {
 
@@ -70,6 +71,7 @@ struct ModelConfig {
   TextConfig text;
   VisionConfig vision;
   int image_token_id = 0, video_token_id = 0, vision_start_token_id = 0, vision_end_token_id = 0;
+  std::vector<int> eos_token_id;  // config.json's own; generation_config.json's take precedence. May be empty
 };
 
 // What generation_config.json recommends; absent fields are the engine's defaults.
@@ -80,9 +82,11 @@ struct GenerationConfig {
   bool do_sample = true;
 };
 
+// Both styles of file: transformers 4.57 (rope_scaling + rope_theta) and 5.x (rope_parameters).
 // Errors: kModel "model_config", naming the file, the field, what was expected and what was found.
 ModelConfig parse_model_config(const Json& json, const std::string& file);
 ModelConfig load_model_config(const std::filesystem::path& folder);
+// A missing generation_config.json gives the defaults above with config.eos_token_id.
 GenerationConfig load_generation_config(const std::filesystem::path& folder, const ModelConfig& config);
 
 struct TensorSpec {
@@ -93,5 +97,11 @@ struct TensorSpec {
 // orientation of the published files ([experts, hidden, 2*inner] and [experts, inner, hidden]).
 std::vector<TensorSpec> expected_tensors(const ModelConfig& config);
 int64_t parameter_count(const ModelConfig& config);  // sum over expected_tensors()
+
+// Before anything is read or packed: every expected tensor is there, with its shape and a floating-point type. Expert
+// tensors may have any layout of weights/moe_weights.h. Of a tied model a duplicate lm_head.weight is marked as taken.
+// Errors: kModel "model_tensor_missing" (the first names and the count), "model_shape", "model_dtype", and "model_config"
+// where the embedding's rows are not vocab_size.
+void check_tensors(WeightStore& store, const ModelConfig& config);
 
 }  // namespace qvl

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,6 +17,13 @@ struct PixelLimits {
   int64_t min_pixels = 65536;     // config: size.shortest_edge, an area
   int64_t max_pixels = 16777216;  // config: size.longest_edge, an area; for videos over all frames
 };
+
+// The most that a request may ask for, as min_pixels or max_pixels: the decoder's own limit.
+inline constexpr int64_t kMaxPixelBudget = int64_t{64} * 1000 * 1000;
+
+// The limits of one picture or video: `base` with what the request overrides. A bound given alone moves the other where it
+// stands in the way. Errors: kInvalidRequest "invalid_value" for values outside 1..kMaxPixelBudget and for min > max.
+PixelLimits override_limits(PixelLimits base, std::optional<int64_t> min_pixels, std::optional<int64_t> max_pixels);
 
 struct ProcessorConfig {
   PixelLimits image;
@@ -67,8 +75,10 @@ struct FrameSampling {
   std::vector<double> timestamps;  // seconds, one for every temporal group
   std::vector<std::string> texts;  // "<0.2 seconds>" for each
 };
-// Spec 4.1 and 4.2. video_fps <= 0 means unknown: 24.
+// Spec 4.1 and 4.2. video_fps <= 0 means unknown: 24. Errors: "video_no_frames", "invalid_value" for rate or bounds.
 FrameSampling sample_frames(int total_num_frames, double video_fps, double target_fps, int min_frames, int max_frames);
+// As many frames as the request says, spread evenly. Errors: "video_no_frames", "invalid_value" outside 2..total_num_frames.
+FrameSampling sample_num_frames(int total_num_frames, double video_fps, int num_frames);
 FrameSampling frame_times(std::vector<int> indices, double video_fps, int temporal_patch_size = 2);
 
 }  // namespace qvl

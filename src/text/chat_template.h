@@ -11,8 +11,9 @@ namespace qvl {
 
 enum class TemplateKind { kInstruct, kThinking };
 
-// A piece of a rendered prompt. Only kControl text may become added tokens; kText came from somebody outside or is plain
-// wording of the template. kImage and kVideo stand for one placeholder triple <|vision_start|><|image_pad|><|vision_end|>.
+// A piece of a rendered prompt. Only kControl text may become added tokens; kText came from somebody outside or is
+// plain wording of the template. kImage and kVideo stand for one placeholder triple
+// <|vision_start|><|image_pad|><|vision_end|>.
 struct PromptSegment {
   enum class Kind { kText, kControl, kImage, kVideo };
   Kind kind;
@@ -24,13 +25,16 @@ struct RenderOptions {
   bool add_vision_id = false;
 };
 
-// messages, tools: as in OpenAI's API (content a string or parts; image parts in any of the spellings the template knows).
-// Segments joined equal the Jinja template's output to the byte. Errors: kInvalidRequest where a message is malformed.
-std::vector<PromptSegment> render_chat(TemplateKind kind, const Json& messages, const Json& tools, const RenderOptions& options);
+// messages, tools: as in OpenAI's API (content a string or parts; image parts in any of the spellings the template
+// knows). Segments joined equal the Jinja template's output to the byte. Errors: kInvalidRequest where a message is
+// malformed.
+std::vector<PromptSegment> render_chat(TemplateKind kind, const Json& messages, const Json& tools,
+                                       const RenderOptions& options);
 std::string join_segments(const std::vector<PromptSegment>& segments);
 
-// Which of the two a model's folder asks for (chat_template.jinja, chat_template.json or tokenizer_config.json; Instruct
-// where there is none). Errors: kModel "template_syntax", "template_depth", "template_budget", "template_unsupported".
+// Which of the two a model's folder asks for (chat_template.jinja, chat_template.json or tokenizer_config.json;
+// Instruct where there is none). Errors: kModel "template_syntax", "template_depth", "template_budget",
+// "template_unsupported".
 TemplateKind detect_template(const std::filesystem::path& folder);
 
 }  // namespace qvl

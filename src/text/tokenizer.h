@@ -46,7 +46,8 @@ class Tokenizer {
 // reference data: incomplete UTF-8 held back, invalid bytes become U+FFFD by maximal subparts).
 class StreamDecoder {
  public:
-  StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens) : tokenizer_(tokenizer), skip_special_(skip_special_tokens) {}
+  StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens)
+      : tokenizer_(tokenizer), skip_special_(skip_special_tokens) {}
   std::string push(int32_t id);
   std::string flush();  // what was held back
 

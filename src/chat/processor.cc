@@ -72,20 +72,7 @@ PixelLimits picture_limits(const ProcessorConfig& processor, const PictureInput&
   if (picture.detail == Detail::kLow) limits.max_pixels = std::min(limits.max_pixels, kLowTokens * token_px);
   if (picture.detail == Detail::kHigh) limits.min_pixels = std::max(limits.min_pixels, kHighTokens * token_px);
   limits.min_pixels = std::min(limits.min_pixels, limits.max_pixels);
-  if (picture.min_pixels && picture.max_pixels && *picture.min_pixels > *picture.max_pixels) {
-    throw Error(ErrorKind::kInvalidRequest, "invalid_value",
-                fmt::format("expected min_pixels <= max_pixels, found {} and {}", *picture.min_pixels, *picture.max_pixels),
-                picture.param);
-  }
-  if (picture.min_pixels) {
-    limits.min_pixels = *picture.min_pixels;
-    limits.max_pixels = std::max(limits.max_pixels, limits.min_pixels);
-  }
-  if (picture.max_pixels) {
-    limits.max_pixels = *picture.max_pixels;
-    limits.min_pixels = std::min(limits.min_pixels, limits.max_pixels);
-  }
-  return limits;
+  return override_limits(limits, picture.min_pixels, picture.max_pixels);
 }
 
 Prompt make_prompt(const ServedModel& model, const ChatInput& input, const std::atomic<bool>* abandoned) {

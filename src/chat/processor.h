@@ -28,7 +28,7 @@ struct ChatInput {
   RenderOptions render;
 };
 
-// Errors (kInvalidRequest): "invalid_value" where min_pixels > max_pixels.
+// Errors: those of override_limits().
 PixelLimits picture_limits(const ProcessorConfig& processor, const PictureInput& picture);
 
 // abandoned, where given: once true the work ends soon with kInternal "abandoned", which nobody will see.

@@ -61,7 +61,7 @@ class Exchange {
 
 using HandlerResult = std::variant<HttpResponse, std::unique_ptr<Exchange>>;
 // May throw Error, which becomes the error object.
-using Handler = std::function<HandlerResult(const HttpRequest&)>;
+using Handler = std::function<HandlerResult(HttpRequest&)>;  // may take the body
 
 struct Route {
   std::string method;  // GET (answers HEAD as well) or POST

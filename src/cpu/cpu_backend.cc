@@ -110,7 +110,7 @@ class CpuOps : public Ops {
                        std::span<const SequenceRows> sequences, float* out) override;
   void segment_attention(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale,
                          float* out) override;
-  void experts_add(const ExpertWeights& experts, const float* x, int64_t rows, const int32_t* indices, const float* weights,
+  void experts_add(const PackedExperts& experts, const float* x, int64_t rows, const int32_t* indices, const float* weights,
                    int per_token, float* y) override;
 
  private:
@@ -265,7 +265,7 @@ void CpuOps::segment_attention(const float* qkv, int64_t rows, int64_t segment_r
   }
 }
 
-void CpuOps::experts_add(const ExpertWeights& experts, const float* x, int64_t rows, const int32_t* indices,
+void CpuOps::experts_add(const PackedExperts& experts, const float* x, int64_t rows, const int32_t* indices,
                          const float* weights, int per_token, float* y) {
   const int64_t hidden = experts.down[0]->out_features, inner = experts.down[0]->in_features;
   float* const gathered = scratch(expert_x_, rows * hidden);

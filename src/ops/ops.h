@@ -52,7 +52,7 @@ struct SequenceRows {
 };
 
 // The experts of one layer; gate_up[e]: [2 * inner, hidden] (gate rows first), down[e]: [hidden, inner].
-struct ExpertWeights {
+struct PackedExperts {
   std::vector<std::unique_ptr<Linear>> gate_up, down;
 };
 
@@ -95,7 +95,7 @@ class Ops {
 
   // y[row] += sum over the chosen experts of weight * down(swiglu(gate_up(x[row]))); indices, weights: [rows, per_token].
   // No expert is touched that no row chose.
-  virtual void experts_add(const ExpertWeights& experts, const float* x, int64_t rows, const int32_t* indices,
+  virtual void experts_add(const PackedExperts& experts, const float* x, int64_t rows, const int32_t* indices,
                            const float* weights, int per_token, float* y) = 0;
 };
 

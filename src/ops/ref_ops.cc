@@ -167,7 +167,7 @@ class RefOps : public Ops {
     }
   }
 
-  void experts_add(const ExpertWeights& experts, const float* x, int64_t rows, const int32_t* indices, const float* weights,
+  void experts_add(const PackedExperts& experts, const float* x, int64_t rows, const int32_t* indices, const float* weights,
                    int per_token, float* y) override {
     for (int64_t r = 0; r < rows; ++r) {
       for (int j = 0; j < per_token; ++j) {

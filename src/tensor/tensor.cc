@@ -50,15 +50,28 @@ std::vector<float> to_float_vector(const ConstTensorView& view, const std::strin
   return out;
 }
 
+void Buffer::Free::operator()(std::byte* p) const {
+  if (mapped_bytes != 0) {
+    ::munmap(p, mapped_bytes);
+  } else {
+    std::free(p);
+  }
+}
+
 Buffer::Buffer(size_t bytes, bool zero) : size_(bytes) {
-  constexpr size_t kHuge = size_t{2} << 20;
-  const size_t alignment = bytes >= 4 * kHuge ? kHuge : 64;
-  const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  if (rounded == 0) return;
-  data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
-  if (!data_) throw_error(ErrorKind::kMemory, "memory_budget", "cannot allocate {} bytes", bytes);
-  if (alignment == kHuge) ::madvise(data_.get(), rounded, MADV_HUGEPAGE);
-  if (zero) std::memset(data_.get(), 0, bytes);
+  constexpr size_t kLarge = size_t{8} << 20, kAlignment = 64;
+  if (bytes == 0) return;
+  if (bytes >= kLarge) {
+    void* const map = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED) throw_error(ErrorKind::kMemory, "memory_budget", "cannot allocate {} bytes", bytes);
+    ::madvise(map, bytes, MADV_HUGEPAGE);
+    data_ = {static_cast<std::byte*>(map), Free{bytes}};
+    return;
+  }
+  void* const heap = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  if (heap == nullptr) throw_error(ErrorKind::kMemory, "memory_budget", "cannot allocate {} bytes", bytes);
+  data_ = {static_cast<std::byte*>(heap), Free{}};
+  if (zero) std::memset(heap, 0, bytes);
 }
 
 }  // namespace qvl

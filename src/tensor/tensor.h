@@ -34,7 +34,8 @@ std::string to_string(const Shape& shape);  // "[2, 3]"
 std::vector<float> to_float_vector(const ConstTensorView& view, const std::string& name);
 void convert_to_float(const ConstTensorView& view, int64_t first_element, int64_t count, float* out);
 
-// Memory aligned to 64 bytes, uninitialised unless `zero`; asks for huge pages where it is large.
+// Memory aligned to 64 bytes. Large buffers come straight from the system: zeros that cost nothing until they are touched,
+// in huge pages where they can be had. Small ones are uninitialised unless `zero`.
 class Buffer {
  public:
   Buffer() = default;
@@ -54,7 +55,10 @@ class Buffer {
 
  private:
   struct Free {
-    void operator()(std::byte* p) const { std::free(p); }
+    Free() : mapped_bytes(0) {}
+    explicit Free(size_t bytes) : mapped_bytes(bytes) {}
+    size_t mapped_bytes;  // 0: from the heap
+    void operator()(std::byte* p) const;
   };
   std::unique_ptr<std::byte, Free> data_;
   size_t size_ = 0;

@@ -217,7 +217,7 @@ TEST_P(CpuOpsTest, SegmentAttention) {
 TEST_P(CpuOpsTest, Experts) {
   const int64_t hidden = 40, inner = 24, rows = 9;
   const int experts = 5, per_token = 2;
-  ExpertWeights a, b;
+  PackedExperts a, b;
   for (int e = 0; e < experts; ++e) {
     const auto gate_up = bf16_matrix(2 * inner * hidden, static_cast<uint32_t>(10 + e));
     const auto down = bf16_matrix(hidden * inner, static_cast<uint32_t>(20 + e));

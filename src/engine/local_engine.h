@@ -1,0 +1,24 @@
+// The Engine over a Model in this process.
+#pragma once
+
+#include <memory>
+
+#include "engine/engine.h"
+#include "model/model.h"
+
+namespace qvl {
+
+struct EngineOptions {
+  int64_t context_tokens = 4096;             // of one request, prompt and answer; also the size of the KV cache
+  int max_sequences = 4;
+  int64_t prefill_chunk = 256;
+  int max_queue = 64;                        // requests that wait
+  size_t image_cache_bytes = size_t{256} << 20;
+  std::vector<int32_t> stop_token_ids;       // the model's own ends of text
+  int32_t valid_tokens = 0;                  // ids from here on belong to no token; 0: all do
+};
+
+// model must outlive the engine.
+std::unique_ptr<Engine> make_local_engine(Model& model, const EngineOptions& options);
+
+}  // namespace qvl

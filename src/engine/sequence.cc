@@ -1,0 +1,74 @@
+#include "engine/sequence.h"
+
+#include <algorithm>
+
+namespace qvl {
+
+void StreamState::push(TokenStream::Item item) {
+  std::function<void()> waker;
+  {
+    const std::lock_guard lock(mutex_);
+    items_.push_back(std::move(item));
+    waker = waker_;
+  }
+  came_.notify_one();
+  if (waker) waker();
+}
+
+std::optional<TokenStream::Item> StreamState::try_next() {
+  const std::lock_guard lock(mutex_);
+  if (items_.empty()) return std::nullopt;
+  auto item = std::move(items_.front());
+  items_.pop_front();
+  return item;
+}
+
+TokenStream::Item StreamState::next() {
+  std::unique_lock lock(mutex_);
+  came_.wait(lock, [&] { return !items_.empty(); });
+  auto item = std::move(items_.front());
+  items_.pop_front();
+  return item;
+}
+
+void StreamState::set_waker(std::function<void()> waker) {
+  bool some;
+  {
+    const std::lock_guard lock(mutex_);
+    waker_ = waker;
+    some = !items_.empty();
+  }
+  if (some) waker();
+}
+
+ThinkingWatch::ThinkingWatch(const ThinkingBudget& budget, int64_t max_tokens) : enabled_(true), budget_(budget) {
+  const auto forced = static_cast<int64_t>(budget.forced_ids.size());
+  limit_ = std::max<int64_t>(0, max_tokens - std::max<int64_t>(1, budget.answer_reserve_tokens) - forced);
+  if (budget.max_thinking_tokens >= 0) limit_ = std::min(limit_, budget.max_thinking_tokens);
+}
+
+std::optional<int32_t> ThinkingWatch::forced() {
+  if (!enabled_) return std::nullopt;
+  if (!closed_ && thinking_tokens_ >= limit_) closing_ = true;
+  if (!closing_ || forced_done_ >= budget_.forced_ids.size()) return std::nullopt;
+  return budget_.forced_ids[forced_done_++];
+}
+
+void ThinkingWatch::accept(int32_t id) {
+  if (!enabled_) return;
+  if (!closed_) {
+    ++thinking_tokens_;
+    closed_ = id == budget_.end_token_id;
+  } else if (std::find(budget_.forced_ids.begin(), budget_.forced_ids.end(), id) == budget_.forced_ids.end()) {
+    ++answer_tokens_;  // the newlines between thought and answer are no answer yet
+  }
+}
+
+Sequence::Sequence(uint64_t sequence_id, Prompt p, SamplingParams s, int64_t most_tokens, int32_t valid_tokens)
+    : id(sequence_id), prompt(std::move(p)), params(std::move(s)), max_tokens(most_tokens), tokens(prompt.token_ids),
+      sampler(params, prompt.token_ids, valid_tokens) {
+  if (params.thinking) thinking = ThinkingWatch(*params.thinking, max_tokens);
+  stats.prompt_tokens = prompt_tokens();
+}
+
+}  // namespace qvl

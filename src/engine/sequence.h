@@ -1,0 +1,87 @@
+// One request inside the engine: what is computed, what it holds, when it ends. No JSON, no text. The engine's thread only,
+// but for StreamState, which is the crossing.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "engine/engine.h"
+#include "engine/sampler.h"
+#include "model/vision_tower.h"
+
+namespace qvl {
+
+using Clock = std::chrono::steady_clock;
+inline double ms_between(Clock::time_point a, Clock::time_point b) {
+  return std::chrono::duration<double, std::milli>(b - a).count();
+}
+
+// Shared by the engine's thread, which pushes, and the stream's owner, who takes.
+class StreamState {
+ public:
+  void push(TokenStream::Item item);
+  std::optional<TokenStream::Item> try_next();
+  TokenStream::Item next();
+  void set_waker(std::function<void()> waker);
+
+  std::atomic<bool> cancelled{false};
+
+ private:
+  std::mutex mutex_;  // guards items_ and waker_
+  std::condition_variable came_;
+  std::deque<TokenStream::Item> items_;
+  std::function<void()> waker_;
+};
+
+// What must come after which thought: counts the reasoning and says when tokens are forced.
+class ThinkingWatch {
+ public:
+  ThinkingWatch() = default;
+  ThinkingWatch(const ThinkingBudget& budget, int64_t max_tokens);
+  // Before sampling: a token to take instead of a sampled one, if any.
+  std::optional<int32_t> forced();
+  // True while ending the answer here would leave it empty.
+  bool answer_is_empty() const { return enabled_ && answer_tokens_ == 0; }
+  bool thinking() const { return enabled_ && !closed_; }
+  // The model wants to stop while it still thinks: close the thought instead.
+  void close() { closing_ = true; }
+  void accept(int32_t id);
+
+ private:
+  bool enabled_ = false, closed_ = false, closing_ = false;
+  int64_t limit_ = 0, thinking_tokens_ = 0, answer_tokens_ = 0;
+  size_t forced_done_ = 0;
+  ThinkingBudget budget_;
+};
+
+struct Sequence {
+  Sequence(uint64_t sequence_id, Prompt prompt, SamplingParams params, int64_t max_tokens, int32_t valid_tokens);
+
+  int64_t prompt_tokens() const { return static_cast<int64_t>(prompt.token_ids.size()); }
+  int64_t total_tokens() const { return static_cast<int64_t>(tokens.size()); }
+  int64_t generated() const { return total_tokens() - prompt_tokens(); }
+  bool vision_done() const { return features.size() == prompt.visuals.size(); }
+  // Tokens whose keys and values are still missing; 1 while decoding.
+  int64_t pending() const { return total_tokens() - computed; }
+
+  const uint64_t id;
+  Prompt prompt;
+  SamplingParams params;
+  const int64_t max_tokens;
+  std::vector<int32_t> tokens;  // the prompt's and the generated ones
+  int64_t computed = 0;         // of tokens, in the KV cache
+  std::vector<int32_t> pages;   // enough for prompt + max_tokens from admission on
+  std::vector<std::shared_ptr<const VisionFeatures>> features;  // of prompt.visuals, as far as encoded
+  std::unique_ptr<VisionTower::Run> vision_run;                 // of visual features.size()
+  Sampler sampler;
+  ThinkingWatch thinking;
+  std::shared_ptr<StreamState> stream = std::make_shared<StreamState>();
+  RequestStats stats;
+  Clock::time_point submitted = Clock::now(), admitted, prefill_start, first_token;
+};
+
+}  // namespace qvl

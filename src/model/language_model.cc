@@ -1,0 +1,210 @@
+#include "model/language_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "weights/moe_weights.h"
+
+namespace qvl {
+namespace {
+
+size_t at(int64_t i) { return static_cast<size_t>(i); }
+
+float* grow(std::vector<float>& buffer, int64_t floats) {
+  if (buffer.size() < at(floats)) buffer.resize(at(floats));
+  return buffer.data();
+}
+
+// Matrices of the same inputs stacked along their outputs, as one.
+std::unique_ptr<Linear> take_stacked(Backend& backend, WeightStore& weights, const std::vector<std::string>& names,
+                                     const std::vector<int64_t>& outs, int64_t in) {
+  std::vector<ConstTensorView> parts;
+  for (size_t i = 0; i < names.size(); ++i) parts.push_back(weights.take(names[i], {outs[i], in}));
+  auto linear = backend.pack_linear(parts, {});
+  for (const auto& name : names) weights.release(name);
+  return linear;
+}
+
+std::unique_ptr<Linear> take_linear(Backend& backend, WeightStore& weights, const std::string& name, int64_t out, int64_t in) {
+  return take_stacked(backend, weights, {name}, {out}, in);
+}
+
+}  // namespace
+
+struct LanguageModel::Layer {
+  std::vector<float> input_layernorm, post_attention_layernorm, q_norm, k_norm;
+  std::unique_ptr<Linear> qkv, o_proj;
+  std::unique_ptr<Linear> gate_up, down;  // dense
+  std::unique_ptr<Linear> router;         // mixture of experts
+  PackedExperts experts;
+};
+
+void choose_experts(const float* logits, int num_experts, int per_token, int32_t* indices, float* weights) {
+  const float top = *std::max_element(logits, logits + num_experts);
+  std::vector<float> p(at(num_experts));
+  std::vector<int32_t> order(at(num_experts));
+  float total = 0;
+  for (int e = 0; e < num_experts; ++e) {
+    total += p[at(e)] = std::exp(logits[e] - top);
+    order[at(e)] = e;
+  }
+  for (float& x : p) x /= total;
+  // NaN logits order nothing: keep the comparison a strict weak order all the same.
+  std::partial_sort(order.begin(), order.begin() + per_token, order.end(), [&](int32_t a, int32_t b) {
+    const float pa = p[at(a)], pb = p[at(b)];
+    return pa > pb || (!(pb > pa) && a < b);
+  });
+  float sum = 0;
+  for (int i = 0; i < per_token; ++i) sum += p[at(order[at(i)])];
+  for (int i = 0; i < per_token; ++i) {
+    indices[i] = order[at(i)];
+    weights[i] = p[at(order[at(i)])] / sum;
+  }
+}
+
+LanguageModel::LanguageModel(Backend& backend, WeightStore& weights, const TextConfig& config)
+    : config_(config), backend_(backend), ops_(backend.ops()), mrope_(config) {
+  const std::string root = "model.language_model.";
+  const int64_t h = config.hidden_size, d = config.head_dim;
+  const int64_t q = config.num_attention_heads * d, kv = config.num_key_value_heads * d;
+  embed_tokens_ = take_linear(backend, weights, root + "embed_tokens.weight", config.vocab_size, h);
+  for (int i = 0; i < config.num_hidden_layers; ++i) {
+    const std::string name = root + "layers." + std::to_string(i) + ".";
+    Layer layer;
+    layer.input_layernorm = weights.take_floats(name + "input_layernorm.weight", {h});
+    layer.post_attention_layernorm = weights.take_floats(name + "post_attention_layernorm.weight", {h});
+    layer.q_norm = weights.take_floats(name + "self_attn.q_norm.weight", {d});
+    layer.k_norm = weights.take_floats(name + "self_attn.k_norm.weight", {d});
+    const std::string attention = name + "self_attn.";
+    layer.qkv = take_stacked(backend, weights,
+                             {attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"},
+                             {q, kv, kv}, h);
+    layer.o_proj = take_linear(backend, weights, attention + "o_proj.weight", h, q);
+    if (config.layer_is_moe(i)) {
+      const MoeConfig& moe = *config.moe;
+      layer.router = take_linear(backend, weights, name + "mlp.gate.weight", moe.num_experts, h);
+      MoeExperts experts(weights, name + "mlp.experts", moe.num_experts, h, moe.moe_intermediate_size);
+      for (int e = 0; e < moe.num_experts; ++e) {
+        const ExpertWeights expert = experts.expert(e);
+        const ConstTensorView gate_up[] = {expert.gate, expert.up};
+        layer.experts.gate_up.push_back(backend.pack_linear(gate_up, {}));
+        layer.experts.down.push_back(backend.pack_linear({&expert.down, 1}, {}));
+      }
+    } else {
+      const int64_t inner = config.intermediate_size;
+      layer.gate_up = take_stacked(backend, weights, {name + "mlp.gate_proj.weight", name + "mlp.up_proj.weight"},
+                                   {inner, inner}, h);
+      layer.down = take_linear(backend, weights, name + "mlp.down_proj.weight", h, inner);
+    }
+    layers_.push_back(std::move(layer));
+  }
+  norm_ = weights.take_floats(root + "norm.weight", {h});
+  if (!config.tie_word_embeddings) {
+    lm_head_ = take_linear(backend, weights, "lm_head.weight", config.vocab_size, h);
+  } else if (weights.has("lm_head.weight")) {
+    weights.take("lm_head.weight", {config.vocab_size, h});  // some repacks store the tied copy
+    weights.release("lm_head.weight");
+  }
+}
+
+LanguageModel::~LanguageModel() = default;
+
+std::unique_ptr<KvCache> LanguageModel::make_kv_cache(int pages) {
+  return backend_.make_kv_cache(config_.num_hidden_layers, config_.num_key_value_heads, config_.head_dim, pages);
+}
+
+size_t LanguageModel::kv_page_bytes() const {
+  return backend_.kv_page_bytes(config_.num_hidden_layers, config_.num_key_value_heads, config_.head_dim);
+}
+
+void LanguageModel::scatter_visuals(const Batch& batch) {
+  const int64_t h = config_.hidden_size;
+  for (const auto& v : batch.visuals) {
+    QVL_CHECK(v.first_token + v.rows <= v.features->tokens, "visual rows past the features");
+    std::memcpy(x_.data() + v.row_begin * h, v.features->embeds.data() + v.first_token * h, at(v.rows * h) * sizeof(float));
+  }
+}
+
+void LanguageModel::add_deepstack(const Batch& batch, int layer) {
+  const int64_t h = config_.hidden_size;
+  for (const auto& v : batch.visuals) {
+    if (at(layer) >= v.features->deepstack.size()) continue;
+    ops_.add(v.features->deepstack[at(layer)].data() + v.first_token * h, v.rows * h, x_.data() + v.row_begin * h);
+  }
+}
+
+void LanguageModel::attention(const Layer& layer, int index, const Batch& batch, KvCache& cache) {
+  const int64_t rows = batch.rows(), d = config_.head_dim;
+  const int heads = config_.num_attention_heads, kv_heads = config_.num_key_value_heads;
+  const int64_t width = (heads + 2 * kv_heads) * d;
+  const auto eps = static_cast<float>(config_.rms_norm_eps);
+  float* const qkv = grow(qkv_, rows * width);
+  ops_.linear(*layer.qkv, normed_.data(), rows, qkv);
+  float* const k = qkv + heads * d;
+  float* const v = k + kv_heads * d;
+  ops_.norm_rope(qkv, rows, width, heads, config_.head_dim, layer.q_norm.data(), eps, cos_.data(), sin_.data());
+  ops_.norm_rope(k, rows, width, kv_heads, config_.head_dim, layer.k_norm.data(), eps, cos_.data(), sin_.data());
+  ops_.kv_write(cache, index, k, v, width, batch.sequences);
+  float* const out = grow(inner_, rows * heads * d);
+  ops_.paged_attention(cache, index, qkv, width, heads, 1.0f / std::sqrt(static_cast<float>(d)), batch.sequences, out);
+  ops_.linear_add(*layer.o_proj, out, rows, x_.data());
+}
+
+void LanguageModel::mlp(const Layer& layer, int index, int64_t rows, const ForwardTrace* trace) {
+  if (layer.router == nullptr) {
+    const int64_t inner = config_.intermediate_size;
+    ops_.linear(*layer.gate_up, normed_.data(), rows, grow(wide_, rows * 2 * inner));
+    ops_.swiglu(wide_.data(), rows, inner, grow(inner_, rows * inner));
+    ops_.linear_add(*layer.down, inner_.data(), rows, x_.data());
+    return;
+  }
+  const MoeConfig& moe = *config_.moe;
+  const int per_token = moe.num_experts_per_tok;
+  ops_.linear(*layer.router, normed_.data(), rows, grow(router_, rows * moe.num_experts));
+  expert_indices_.resize(at(rows * per_token));
+  grow(expert_weights_, rows * per_token);
+  for (int64_t r = 0; r < rows; ++r) {
+    choose_experts(router_.data() + r * moe.num_experts, moe.num_experts, per_token, expert_indices_.data() + r * per_token,
+                   expert_weights_.data() + r * per_token);
+  }
+  if (trace != nullptr && trace->router) trace->router(index, expert_indices_.data(), expert_weights_.data());
+  ops_.experts_add(layer.experts, normed_.data(), rows, expert_indices_.data(), expert_weights_.data(), per_token, x_.data());
+}
+
+std::span<const float> LanguageModel::forward(const Batch& batch, KvCache& cache, const std::function<bool()>& stop,
+                                              const ForwardTrace* trace) {
+  const int64_t rows = batch.rows(), h = config_.hidden_size;
+  const auto eps = static_cast<float>(config_.rms_norm_eps);
+  mrope_.fill(batch.positions, cos_, sin_);
+  grow(x_, rows * h);
+  grow(normed_, rows * h);
+  ops_.gather_rows(*embed_tokens_, batch.token_ids, x_.data());
+  scatter_visuals(batch);
+  if (trace != nullptr && trace->embeds) trace->embeds(x_.data());
+  for (int i = 0; i < config_.num_hidden_layers; ++i) {
+    if (stop && stop()) return {};
+    const Layer& layer = layers_[at(i)];
+    ops_.rms_norm(x_.data(), rows, h, layer.input_layernorm.data(), eps, normed_.data());
+    attention(layer, i, batch, cache);
+    ops_.rms_norm(x_.data(), rows, h, layer.post_attention_layernorm.data(), eps, normed_.data());
+    mlp(layer, i, rows, trace);
+    add_deepstack(batch, i);
+    if (trace != nullptr && trace->hidden) trace->hidden(i, x_.data());
+  }
+  if (trace != nullptr && trace->final_norm) {
+    ops_.rms_norm(x_.data(), rows, h, norm_.data(), eps, normed_.data());
+    trace->final_norm(normed_.data());
+  }
+  // Only the rows that are asked for go through the head.
+  const auto wanted = static_cast<int64_t>(batch.logit_rows.size());
+  for (int64_t i = 0; i < wanted; ++i) {
+    ops_.rms_norm(x_.data() + batch.logit_rows[at(i)] * h, 1, h, norm_.data(), eps, normed_.data() + i * h);
+  }
+  grow(logits_, wanted * config_.vocab_size);
+  ops_.linear(lm_head_ != nullptr ? *lm_head_ : *embed_tokens_, normed_.data(), wanted, logits_.data());
+  return {logits_.data(), at(wanted * config_.vocab_size)};
+}
+
+}  // namespace qvl

@@ -1,0 +1,87 @@
+// Patches -> image embeddings and DeepStack features (spec 5). Written on ops/; knows no device. One thread.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "media/preprocess.h"
+#include "model/config.h"
+#include "ops/ops.h"
+#include "weights/weight_store.h"
+
+namespace qvl {
+
+// What the language model needs of one picture or video.
+struct VisionFeatures {
+  int64_t tokens = 0;                         // grid.patches() / merge_unit
+  std::vector<float> embeds;                  // [tokens, out_hidden_size]
+  std::vector<std::vector<float>> deepstack;  // one [tokens, out_hidden_size] for each of deepstack_visual_indexes
+  size_t bytes() const;
+};
+
+// Called with the input of block 0 and then every block's output, [patches, hidden_size]; for tracing.
+using VisionTrace = std::function<void(int block, const float* x, int64_t patches)>;
+
+class VisionTower {
+ public:
+  // Takes the tensors "model.visual...." from the store.
+  VisionTower(Backend& backend, WeightStore& weights, const VisionConfig& config);
+  ~VisionTower();
+
+  // One run over one picture or video, a block at a time, so that other work and cancellation come between.
+  class Run {
+   public:
+    Run(VisionTower& tower, const Grid& grid, std::span<const float> patches);  // [grid.patches(), patch_dim]
+    bool done() const { return next_block_ > tower_.config_.depth; }
+    void step();
+    VisionFeatures take() { return std::move(features_); }
+    const std::vector<float>& hidden() const { return x_; }
+
+   private:
+    friend class VisionTower;
+    VisionTower& tower_;
+    Grid grid_;
+    std::span<const float> patches_;
+    int next_block_ = 0;  // 0: the patch embedding; then blocks 1..depth
+    std::vector<float> x_, cos_, sin_;
+    VisionFeatures features_;
+  };
+
+  VisionFeatures forward(const Grid& grid, std::span<const float> patches, const VisionTrace& trace = {});
+  const VisionConfig& config() const { return config_; }
+
+  // The learned position embedding of a grid in merge-block order, [h * w, hidden_size] (spec 5.2).
+  std::vector<float> position_embedding(int h, int w) const;
+
+ private:
+  struct Block;
+  struct Merger;
+
+  void embed(Run& run);
+  void block(Run& run, const Block& block);
+  std::vector<float> merge(const Merger& merger, const std::vector<float>& x, int64_t patches);
+
+  VisionConfig config_;
+  Ops& ops_;
+  std::unique_ptr<Linear> patch_embed_;
+  std::vector<float> position_table_;  // [side * side, hidden_size]
+  std::vector<Block> blocks_;
+  std::unique_ptr<Merger> merger_;
+  std::vector<Merger> deepstack_mergers_;
+  std::vector<float> norm_, wide_, attention_;  // scratch of one block
+};
+
+// Bilinear source indices and weights of one axis: linspace(0, side - 1, n), corners aligned.
+struct PositionAxis {
+  std::vector<int> low, high;
+  std::vector<float> fraction;
+};
+PositionAxis position_axis(int side, int n);
+
+// (row, column) of every patch of one frame in merge-block order.
+std::vector<std::array<int, 2>> patch_order(int h, int w, int merge);
+
+}  // namespace qvl

@@ -1,10 +1,13 @@
-// GIF by giflib: the first frame on its canvas. Later frames are not looked at, however many there are.
+// GIF: giflib takes the file apart, the pixels' LZW codes are read here. The first frame on its canvas. Later frames are not looked at, however many there are.
 #include <gif_lib.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "media/codec.h"
 
@@ -76,24 +79,104 @@ struct Palette {
   }
 };
 
+// The pixels' LZW codes. giflib's own decoder lets invalid codes pass as if they meant something; this one does not.
+class LzwReader {
+ public:
+  LzwReader(GifFileType* gif, size_t pixels) : gif_(gif) {
+    int bits = 0;
+    if (DGifGetCode(gif_, &bits, &block_) == GIF_ERROR || bits < 1 || bits > 8) fail_pixels();
+    clear_ = 1u << bits;
+    start_table();
+    indices_.reserve(pixels + kMaxCodes);
+    while (indices_.size() < pixels) {
+      const uint32_t code = next_code();
+      if (code == clear_) {
+        start_table();
+        continue;
+      }
+      if (code == clear_ + 1 || !put(code, pixels)) fail_pixels();
+    }
+  }
+  std::vector<uint8_t> take() { return std::move(indices_); }
+
+ private:
+  static constexpr uint32_t kMaxCodes = 4096, kNone = kMaxCodes;
+
+  [[noreturn]] static void fail_pixels() { fail("the pixels of its first frame are damaged or cut short"); }
+
+  void start_table() {
+    next_ = clear_ + 2;
+    width_ = static_cast<uint32_t>(std::bit_width(clear_));
+    previous_ = kNone;
+  }
+
+  uint32_t next_code() {
+    while (held_bits_ < width_) {
+      if (block_ == nullptr) fail_pixels();
+      if (pos_ == block_[0]) {
+        if (DGifGetCodeNext(gif_, &block_) == GIF_ERROR) fail_pixels();
+        pos_ = 0;
+        continue;
+      }
+      held_ |= uint32_t{block_[++pos_]} << held_bits_;
+      held_bits_ += 8;
+    }
+    const uint32_t code = held_ & ((1u << width_) - 1);
+    held_ >>= width_;
+    held_bits_ -= width_;
+    return code;
+  }
+
+  // Appends the string of a code and learns the next one; false for a code that means nothing yet.
+  bool put(uint32_t code, size_t pixels) {
+    const bool known = code < next_;
+    if (!known && (code > next_ || previous_ == kNone || next_ == kMaxCodes)) return false;
+    size_t depth = 0;
+    uint32_t walk = known ? code : previous_;
+    for (; walk >= clear_; walk = prefix_[walk]) stack_[depth++] = suffix_[walk];
+    const uint8_t first = static_cast<uint8_t>(walk);
+    const size_t room = pixels - indices_.size();  // a last string may be longer than what is missing
+    const size_t begin = indices_.size();
+    indices_.push_back(first);
+    while (depth > 0) indices_.push_back(stack_[--depth]);
+    if (!known) indices_.push_back(first);
+    if (indices_.size() - begin > room) indices_.resize(begin + room);
+    if (previous_ != kNone && next_ < kMaxCodes) {
+      prefix_[next_] = static_cast<uint16_t>(previous_);
+      suffix_[next_] = first;
+      if (++next_ == 1u << width_ && width_ < 12) ++width_;
+    }
+    previous_ = code;
+    return true;
+  }
+
+  GifFileType* gif_;
+  GifByteType* block_ = nullptr;  // its first byte is its length; null behind the last
+  uint32_t pos_ = 0;
+  uint32_t held_ = 0, held_bits_ = 0;
+  uint32_t clear_ = 0, next_ = 0, width_ = 0, previous_ = kNone;
+  std::array<uint16_t, kMaxCodes> prefix_{};  // always a smaller code, so walks end
+  std::array<uint8_t, kMaxCodes> suffix_{};
+  std::array<uint8_t, kMaxCodes> stack_{};
+  std::vector<uint8_t> indices_;
+};
+
 void read_rows(GifFileType* gif, const Palette& palette, Raster& out) {
   const GifImageDesc& frame = gif->Image;
-  std::vector<GifPixelType> line(static_cast<size_t>(frame.Width));
-  const auto read_row = [&](int y) {
-    if (DGifGetLine(gif, line.data(), frame.Width) == GIF_ERROR) fail("the pixels of its first frame are damaged or cut short");
+  const size_t width = static_cast<size_t>(frame.Width);
+  const std::vector<uint8_t> indices = LzwReader(gif, width * static_cast<size_t>(frame.Height)).take();
+  const uint8_t* from = indices.data();
+  const auto put_row = [&](int y) {
     uint8_t* to = out.rgb.data() + 3 * (int64_t{frame.Top + y} * out.width + frame.Left);
-    for (const GifPixelType index : line) {
-      std::memcpy(to, palette.rgb[index], 3);
-      to += 3;
-    }
+    for (size_t x = 0; x < width; ++x) std::memcpy(to + 3 * x, palette.rgb[*from++], 3);
   };
   if (!frame.Interlace) {
-    for (int y = 0; y < frame.Height; ++y) read_row(y);
+    for (int y = 0; y < frame.Height; ++y) put_row(y);
     return;
   }
   constexpr int kStart[] = {0, 4, 2, 1}, kStep[] = {8, 8, 4, 2};
   for (int pass = 0; pass < 4; ++pass)
-    for (int y = kStart[pass]; y < frame.Height; y += kStep[pass]) read_row(y);
+    for (int y = kStart[pass]; y < frame.Height; y += kStep[pass]) put_row(y);
 }
 
 }  // namespace

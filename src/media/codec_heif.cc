@@ -60,6 +60,8 @@ void read_pixels(const heif_image_handle* handle, const DecodeOptions& options, 
   if (!decoding) decode_failed("HEIF", "out of memory");
   decoding->strict_decoding = 1;
   decoding->convert_hdr_to_8bit = 1;
+  // Preferred for AV1, as dav1d writes its complaints to standard error; HEVC, which aom does not read, is not affected.
+  decoding->decoder_id = "aom";
   heif_image* raw = nullptr;
   check(heif_decode_image(handle, &raw, heif_colorspace_RGB, alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB,
                           decoding.get()));

@@ -47,9 +47,9 @@ void append(Buffer& out, const Buffer& more);
 struct PngSpec {
   uint32_t width = 1, height = 1;
   int depth = 8, color = 2, interlace = 0;
-  Buffer rows;          // packed samples, every row led by its filter byte
-  Buffer before_pixels;  // whole chunks between IHDR and IDAT
-  Buffer after_pixels;
+  Buffer rows = {};          // packed samples, every row led by its filter byte
+  Buffer before_pixels = {};  // whole chunks between IHDR and IDAT
+  Buffer after_pixels = {};
 };
 Buffer png_chunk(std::string_view type, const Buffer& data);
 Buffer zlib_stored(const Buffer& data);  // a zlib stream without compression
@@ -64,7 +64,7 @@ Buffer with_jpeg_exif(const Buffer& jpeg, const Buffer& exif);  // as APP1 after
 // ---- GIF
 struct GifFrame {
   int left = 0, top = 0, width = 1, height = 1;
-  std::vector<uint8_t> indices;
+  std::vector<uint8_t> indices = {};
   int transparent = -1;
 };
 Buffer gif_head(int width, int height, const std::vector<uint8_t>& palette_rgb);  // palette of at most 128 colours
@@ -75,8 +75,8 @@ struct BmpSpec {
   int32_t width = 1, height = 1;
   int bits = 24;
   uint32_t compression = 0, colors = 0;
-  Buffer tables;  // masks and palette
-  Buffer pixels;
+  Buffer tables = {};  // masks and palette
+  Buffer pixels = {};
 };
 Buffer make_bmp(const BmpSpec& spec);
 
@@ -84,7 +84,7 @@ Buffer make_bmp(const BmpSpec& spec);
 struct TiffSpec {
   uint32_t width = 1, height = 1, samples = 3, orientation = 1, compression = 1;
   int extra_samples = -1;  // 1 associated alpha, 2 unassociated
-  Buffer pixels;
+  Buffer pixels = {};
 };
 Buffer make_tiff(const TiffSpec& spec);
 

@@ -41,7 +41,7 @@ std::vector<BF16> normal_stretch(uint64_t seed) {
 class MadeWeights final : public WeightStore {
  public:
   MadeWeights(std::vector<std::pair<std::string, Shape>> tensors, uint64_t seed)
-      : tensors_(std::move(tensors)), seed_(seed), stretch_(normal_stretch(mix(seed))) {
+      : tensors_(std::move(tensors)), seed_(seed) {
     for (size_t i = 0; i < tensors_.size(); ++i) {
       QVL_CHECK(index_.emplace(tensors_[i].first, i).second, "two made tensors {}", tensors_[i].first);
     }
@@ -78,12 +78,13 @@ class MadeWeights final : public WeightStore {
     return tensors_[it->second].second;
   }
 
-  void fill(const std::string& name, BF16* out, size_t count) const {
+  void fill(const std::string& name, BF16* out, size_t count) {
     if (name.ends_with(".weight") && name.find("norm") != std::string::npos) {
       std::fill_n(out, count, to_bf16(1));
     } else if (name.ends_with(".bias")) {
       std::fill_n(out, count, to_bf16(0));
     } else {
+      if (stretch_.empty()) stretch_ = normal_stretch(mix(seed_));
       size_t from = hash_of(name, seed_) % kStretch;
       for (size_t done = 0; done < count;) {
         const size_t n = std::min(count - done, kStretch - from);
@@ -98,7 +99,7 @@ class MadeWeights final : public WeightStore {
   std::unordered_map<std::string, size_t> index_;
   std::unordered_map<std::string, Buffer> held_;
   uint64_t seed_;
-  std::vector<BF16> stretch_;
+  std::vector<BF16> stretch_;  // made when first needed
 };
 
 }  // namespace

@@ -293,6 +293,11 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, cons
   if (!text.starts_with('{')) {
     throw_error(ErrorKind::kModel, "model_header", "{}: expected a safetensors header that starts with '{{'", what);
   }
+  // The parser takes a zero byte for the end of the text and would not look at what follows.
+  if (const size_t zero = text.find('\0'); zero != text.npos) {
+    throw_error(ErrorKind::kModel, "model_header", "{}: expected a JSON header in UTF-8, found a zero byte at its byte {}", what,
+                zero + 1);
+  }
   HeaderReader reader(what);
   if (!Json::sax_parse(text.begin(), text.end(), &reader)) reader.raise();
   SafetensorsHeader header = std::move(reader.header);

@@ -1,5 +1,5 @@
-// Builds the page to static files with fixed names: dist/ is committed and embedded into the program, so the same
-// sources must always give the same bytes and a change must show as a small diff.
+// Builds the page to static files: dist/ is committed and embedded into the program, so the same sources must always give
+// the same bytes. Names under assets/ carry a hash of the contents, because the server lets browsers keep them for good.
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
@@ -29,10 +29,10 @@ export default defineConfig({
     chunkSizeWarningLimit: 700,
     rolldownOptions: {
       output: {
-        entryFileNames: 'assets/[name].js',
-        chunkFileNames: 'assets/[name].js',
+        entryFileNames: 'assets/[name]-[hash].js',
+        chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: (asset) =>
-          (asset.names[0] ?? '').endsWith('.woff2') ? 'assets/fonts/[name][extname]' : 'assets/[name][extname]',
+          (asset.names[0] ?? '').endsWith('.woff2') ? 'assets/fonts/[name]-[hash][extname]' : 'assets/[name]-[hash][extname]',
       },
     },
   },

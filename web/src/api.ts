@@ -74,7 +74,7 @@ function errorFrom(status: number, body: string): ServerError {
 interface RawModel {
   id: string;
   max_model_len?: number;
-  qwen3vl?: { template?: string; demo?: boolean; context?: number; defaults?: Partial<Sampling> };
+  qwen3vl?: { template?: string; demo?: boolean; context?: number; defaults?: Model['defaults'] };
 }
 
 export async function listModels(): Promise<Model[]> {

@@ -50,6 +50,20 @@ describe('buildMessages', () => {
     ]);
     expect(JSON.stringify(messages)).not.toContain('because');
   });
+
+  it('leaves out an earlier question that the server refused, not one whose answer broke off', async () => {
+    const refused = { ...answer(''), failure: { kind: 'server' as const, message: 'too large', code: '' } };
+    const lost = { ...answer('half'), failure: { kind: 'lost' as const, message: '', code: '' } };
+    const messages = await buildMessages(
+      [exchange('big', [picture('A')], refused), exchange('next', [], lost), exchange('last', [], refused)],
+      uri,
+    );
+    expect(messages).toEqual([
+      { role: 'user', content: 'next' },
+      { role: 'assistant', content: 'half' },
+      { role: 'user', content: 'last' },
+    ]);
+  });
 });
 
 describe('i18n', () => {
@@ -113,7 +127,10 @@ describe('models', () => {
   });
   it('presets and the model’s own defaults', () => {
     expect(presetValues('model', model('a', 'instruct'))).toEqual({
-      temperature: 0.5, top_p: 0.8, top_k: 20, presence_penalty: 1.5,
+      temperature: 0.5, top_p: 1, top_k: 0, presence_penalty: 0,
+    });
+    expect(presetValues('model', { ...model('a', 'thinking'), defaults: {} })).toEqual({
+      temperature: 0.6, top_p: 0.95, top_k: 20, presence_penalty: 0,
     });
     expect(presetValues('factual', undefined).temperature).toBe(0);
     expect(presetValues('creative', undefined).temperature).toBe(1);
@@ -123,6 +140,14 @@ describe('models', () => {
     expect(lengthSteps(4096).at(-1)).toBe(4096);
     expect(defaultMaxTokens(model('a', 'thinking', 4096))).toBe(2048);
     expect(defaultMaxTokens(model('a', 'instruct', 0))).toBe(2048);
+    expect(defaultMaxTokens({ ...model('a', 'instruct'), defaults: { max_tokens: 256 } })).toBe(256);
+    expect(defaultMaxTokens({ ...model('a', 'instruct', 1000), defaults: { max_tokens: 32768 } })).toBe(1000);
+  });
+  it('takes nothing from the server’s defaults but what it sends back', () => {
+    const defaults = { temperature: 0, top_k: 5, min_p: 0.1, max_tokens: 9 };
+    expect(presetValues('model', { ...model('a', 'instruct'), defaults })).toEqual({
+      temperature: 0, top_p: 1, top_k: 5, presence_penalty: 0,
+    });
   });
 });
 

@@ -1,5 +1,6 @@
 // From the conversation on the screen to the OpenAI messages that carry it. The whole conversation goes with every
-// request; pictures stand before the text of their turn; past reasoning stays here.
+// request; pictures stand before the text of their turn; past reasoning stays here, and so does a question that the
+// server refused: sent again with the next one, it would be refused again.
 import type { Attachment, Exchange } from './types';
 
 export type Part = { type: 'text'; text: string } | { type: 'image_url'; image_url: { url: string } };
@@ -14,8 +15,9 @@ export type DataUriOf = (attachment: Attachment) => Promise<string>;
 export async function buildMessages(exchanges: readonly Exchange[], dataUriOf: DataUriOf): Promise<Message[]> {
   const messages: Message[] = [];
   for (const [index, exchange] of exchanges.entries()) {
-    messages.push({ role: 'user', content: await userContent(exchange, dataUriOf) });
     const last = index === exchanges.length - 1;
+    if (!last && exchange.answer.failure?.kind === 'server' && exchange.answer.content === '') continue;
+    messages.push({ role: 'user', content: await userContent(exchange, dataUriOf) });
     if (!last && exchange.answer.content !== '') {
       messages.push({ role: 'assistant', content: exchange.answer.content });
     }

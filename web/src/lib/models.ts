@@ -33,16 +33,21 @@ const kRecommended: Record<Template, Sampling> = {
   thinking: { temperature: 0.6, top_p: 0.95, top_k: 20, presence_penalty: 0 },
 };
 
+const kOff: Sampling = { temperature: 1, top_p: 1, top_k: 0, presence_penalty: 0 };
+
 export type Preset = 'model' | 'factual' | 'creative' | 'custom';
 
 export function presetValues(preset: Exclude<Preset, 'custom'>, model: Model | undefined): Sampling {
   if (preset === 'factual') return { temperature: 0, top_p: 1, top_k: 1, presence_penalty: 0 };
   if (preset === 'creative') return { temperature: 1, top_p: 0.95, top_k: 40, presence_penalty: 0 };
-  return { ...kRecommended[model?.template ?? 'instruct'], ...dropNulls(model?.defaults ?? {}) };
-}
-
-function dropNulls(values: Partial<Sampling>): Partial<Sampling> {
-  return Object.fromEntries(Object.entries(values).filter(([, v]) => typeof v === 'number'));
+  const named: Partial<Sampling> = {};
+  for (const name of Object.keys(kOff) as (keyof Sampling)[]) {
+    const value = model?.defaults[name];
+    if (typeof value === 'number') named[name] = value;
+  }
+  // A model that names some of its values leaves the others out because they are off.
+  const rest = Object.keys(named).length > 0 ? kOff : kRecommended[model?.template ?? 'instruct'];
+  return { ...rest, ...named };
 }
 
 /** Steps of the length sliders: powers of two and their halves, up to the model's context. */
@@ -58,6 +63,8 @@ export function lengthSteps(context: number): number[] {
 }
 
 export function defaultMaxTokens(model: Model | undefined): number {
+  const named = model?.defaults.max_tokens ?? 0;
+  if (named > 0) return model && model.context > 0 ? Math.min(named, model.context) : named;
   const wanted = model?.template === 'thinking' ? 8192 : 2048;
   return model && model.context > 0 ? Math.min(wanted, Math.floor(model.context / 2)) : wanted;
 }

@@ -48,7 +48,7 @@ export const en = {
   savedHere: 'These values are kept in this browser.',
 
   heroTitle: 'Ask about a picture',
-  heroSub: 'Drop one here, paste it, or choose a file. Everything stays on this machine’s server.',
+  heroSub: 'Drop one here, paste it, or choose a file. Nothing leaves this server.',
   choosePictures: 'Choose pictures',
   heroFormats: 'JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF · up to 20 MiB each',
   demoTitle: 'You are talking to the small demonstration model',
@@ -174,7 +174,7 @@ export const zh: Strings = {
   savedHere: '这些数值保存在本浏览器中。',
 
   heroTitle: '看图提问',
-  heroSub: '把图片拖到这里，粘贴，或选择文件。所有内容都只在这台服务器上处理。',
+  heroSub: '把图片拖到这里，粘贴，或选择文件。内容不会离开这台服务器。',
   choosePictures: '选择图片',
   heroFormats: 'JPEG、PNG、WebP、GIF、BMP、TIFF、HEIC、AVIF · 每张不超过 20 MiB',
   demoTitle: '现在使用的是小型演示模型',

@@ -15,7 +15,7 @@ export interface Model {
   demo: boolean;
   /** Tokens that prompt and answer may fill together; 0 where the server does not say. */
   context: number;
-  defaults: Partial<Sampling>;
+  defaults: Partial<Sampling> & { max_tokens?: number };
 }
 
 export interface Sample {

@@ -24,7 +24,7 @@ size_t partial_match(std::string_view text, std::string_view stop) {
   return 0;
 }
 
-bool parse_tool_call(const std::string& text, ToolCall& call) {
+bool parse_tool_call(const std::string& text, AnswerToolCall& call) {
   try {
     const Json json = parse_json(text, "tool call", ErrorKind::kInternal, "tool_call");
     if (!json.is_object() || !json.contains("name") || !json["name"].is_string()) return false;
@@ -163,7 +163,7 @@ void AnswerParser::end_tool_call(bool closed, ChatDelta& out) {
   const std::string inner = std::move(tool_text_);
   tool_text_.clear();
   state_ = State::kContent;
-  ToolCall call;
+  AnswerToolCall call;
   if (parse_tool_call(inner, call)) {
     call.id = random_id("call_");
     out.tool_calls.push_back(std::move(call));

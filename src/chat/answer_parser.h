@@ -11,7 +11,7 @@
 
 namespace qvl {
 
-struct ToolCall {
+struct AnswerToolCall {
   std::string id;         // "call_..."
   std::string name;
   std::string arguments;  // JSON text
@@ -26,7 +26,7 @@ struct LogprobEntry {
 // What came since the last delta. Text is whole UTF-8 characters.
 struct ChatDelta {
   std::string reasoning, content;
-  std::vector<ToolCall> tool_calls;
+  std::vector<AnswerToolCall> tool_calls;
   std::vector<LogprobEntry> logprobs;  // of the answer's tokens, not of the reasoning's
   bool empty() const { return reasoning.empty() && content.empty() && tool_calls.empty() && logprobs.empty(); }
 };

@@ -31,6 +31,10 @@ std::vector<std::byte> decode_media_source(std::string_view source, size_t max_b
       throw Error(ErrorKind::kInvalidRequest, "remote_media_disabled",
                   "this server fetches no URLs; send the picture as a data URI or as base64", param);
     }
+    if (scheme.empty() && source.substr(0, 4096).find_first_of(".\\") != source.npos) {
+      throw Error(ErrorKind::kInvalidRequest, "invalid_base64",
+                  "expected a data URI or base64; paths of files on the server are not read", param);
+    }
     if (!scheme.empty()) {
       throw Error(ErrorKind::kInvalidRequest, "url_scheme_not_allowed",
                   fmt::format("expected a data URI or base64, found a URL with the scheme \"{}\"", printable(scheme)), param);

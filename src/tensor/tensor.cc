@@ -20,6 +20,7 @@ size_t ConstTensorView::bytes() const { return static_cast<size_t>(elements()) *
 std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 void convert_to_float(const ConstTensorView& view, int64_t first, int64_t count, float* out) {
+  if (count == 0) return;  // an empty tensor has no address
   switch (view.dtype) {
     case DType::kF32: std::memcpy(out, view.as<float>() + first, static_cast<size_t>(count) * sizeof(float)); return;
     case DType::kBF16:

@@ -69,7 +69,7 @@ void add_page_headers(HttpResponse& response) {
 }
 
 Handler serve_file(const EmbeddedFile& file) {
-  const std::string tag = "\"" + hex(sha256(std::as_bytes(std::span(file.bytes)))).substr(0, 32) + "\"";
+  const std::string tag = fmt::format("\"{:.32}\"", hex(sha256(std::as_bytes(std::span(file.bytes)))));
   // The build puts a hash of the contents into the names of these.
   const char* caching = file.path.starts_with("/assets/") ? "public, max-age=31536000, immutable" : "no-cache";
   return [file, tag, caching](HttpRequest& request) -> HandlerResult {

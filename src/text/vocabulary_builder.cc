@@ -125,10 +125,9 @@ void VocabularyBuilder::collect_byte_ids() {
   spec_.merger.set_byte_ids(byte_ids);
 }
 
-int32_t VocabularyBuilder::base_token(std::string_view alphabet_text) const {
-  thread_local std::string bytes;
-  if (!spell_bytes(alphabet_text, bytes)) return -1;
-  const auto found = base_ids_.find(bytes);
+int32_t VocabularyBuilder::base_token(std::string_view alphabet_text) {
+  if (!spell_bytes(alphabet_text, spelled_)) return -1;
+  const auto found = base_ids_.find(spelled_);
   return found == base_ids_.end() ? -1 : found->second;
 }
 

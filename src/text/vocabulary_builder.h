@@ -33,7 +33,7 @@ class VocabularyBuilder {
     std::string_view text;
     int64_t id;
   };
-  int32_t base_token(std::string_view alphabet_text) const;  // -1: none
+  int32_t base_token(std::string_view alphabet_text);  // -1: none
   void place_entries(std::vector<std::string_view>& texts, std::vector<uint8_t>& placed) const;
   void collect_byte_ids();
 
@@ -44,6 +44,7 @@ class VocabularyBuilder {
   std::unordered_map<std::string_view, int32_t> base_ids_;  // by bytes; keys point into spec_.tokens
   std::vector<uint8_t> is_added_;
   TokenizerSpec spec_;
+  std::string spelled_;  // scratch of base_token
   size_t merge_count_ = 0;
 };
 

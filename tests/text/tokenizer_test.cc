@@ -185,14 +185,14 @@ std::string repeat(std::string_view unit, size_t bytes) {
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr double kSecondsForAMegabyte = 20;
+constexpr size_t kLongTextBytes = 1 << 18;  // everything takes ten times as long
 #else
-constexpr double kSecondsForAMegabyte = 2;
+constexpr size_t kLongTextBytes = 1 << 20;
 #endif
+constexpr double kLongTextSeconds = 4;  // at most half a second on an idle machine
 
 // What one piece of a megabyte costs must not grow with its square, which would be hours.
 TEST(Tokenizer, AMegabyteOfAnythingTakesLinearTime) {
-  constexpr size_t kBytes = 1 << 20;
   for (const std::string& unit : std::vector<std::string>{" ",
                                                           "a",
                                                           "ab",
@@ -215,12 +215,13 @@ TEST(Tokenizer, AMegabyteOfAnythingTakesLinearTime) {
                                                           "\xe4\xbd",
                                                           "<|im_end|>",
                                                           "<|im_"}) {
-    const std::string text = repeat(unit, kBytes);
+    const std::string text = repeat(unit, kLongTextBytes);
     for (const bool with_added : {false, true}) {
+      if (with_added && !unit.starts_with("<")) continue;
       const auto begin = std::chrono::steady_clock::now();
       const auto ids = with_added ? qwen_tokenizer().encode_with_added_tokens(text) : qwen_tokenizer().encode(text);
       const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-      EXPECT_LT(seconds.count(), kSecondsForAMegabyte) << utf8_repair(unit);
+      EXPECT_LT(seconds.count(), kLongTextSeconds) << utf8_repair(unit);
       EXPECT_EQ(qwen_tokenizer().decode(ids, false), to_nfc(utf8_repair(text))) << utf8_repair(unit);
     }
   }

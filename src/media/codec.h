@@ -17,8 +17,8 @@ using Bytes = std::span<const std::byte>;
 // A picture as its file stores it: before the rotation that `orientation` asks for.
 struct Raster {
   int width = 0, height = 0;
-  int orientation = 1;         // EXIF's 1..8
-  std::vector<uint8_t> rgb;    // [height, width, 3]; empty where only the header was asked for
+  int orientation = 1;       // EXIF's 1..8
+  std::vector<uint8_t> rgb;  // [height, width, 3]; empty where only the header was asked for
 };
 
 enum class Depth { kHeader, kPixels };

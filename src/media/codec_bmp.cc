@@ -1,5 +1,5 @@
-// BMP, read here: no library of Debian's does only this. 1, 4, 8, 16, 24 and 32 bits, RLE4 and RLE8, bit fields, top-down,
-// OS/2 headers. Strict: every byte that a picture needs must be there.
+// BMP, read here: no library of Debian's does only this. 1, 4, 8, 16, 24 and 32 bits, RLE4 and RLE8, bit fields,
+// top-down, OS/2 headers. Strict: every byte that a picture needs must be there.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -26,8 +26,8 @@ struct Header {
   int64_t width = 0, height = 0;
   bool top_down = false;
   uint32_t bits = 0, compression = kRgb;
-  size_t pixels_at = 0;                      // offset of the pixels in the file
-  std::array<Channel, 4> channels{};         // red, green, blue, alpha of 16 and 32 bits
+  size_t pixels_at = 0;               // offset of the pixels in the file
+  std::array<Channel, 4> channels{};  // red, green, blue, alpha of 16 and 32 bits
   std::array<std::array<uint8_t, 3>, 256> palette{};
 };
 
@@ -163,9 +163,12 @@ void read_plain(const Header& h, Bytes data, const DecodeOptions& options, uint8
   for (uint64_t y = 0; y < height; ++y) {
     const Bytes row = data.subspan(stride * (h.top_down ? y : height - 1 - y), used);
     uint8_t* to = rgb + 3 * width * y;
-    if (h.bits <= 8) read_indexed_row(h, row, to);
-    else if (h.bits == 24) read_bgr_row(h, row, to);
-    else read_masked_row(h, row, blend, to);
+    if (h.bits <= 8)
+      read_indexed_row(h, row, to);
+    else if (h.bits == 24)
+      read_bgr_row(h, row, to);
+    else
+      read_masked_row(h, row, blend, to);
   }
 }
 

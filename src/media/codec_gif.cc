@@ -1,4 +1,5 @@
-// GIF: giflib takes the file apart, the pixels' LZW codes are read here. The first frame on its canvas. Later frames are not looked at, however many there are.
+// GIF: giflib takes the file apart, the pixels' LZW codes are read here. The first frame on its canvas. Later frames
+// are not looked at, however many there are.
 #include <gif_lib.h>
 
 #include <algorithm>

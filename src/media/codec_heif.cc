@@ -27,7 +27,8 @@ constexpr int kMaxSidePx = 32768;
 void check(const heif_error& error) {
   if (error.code == heif_error_Ok) return;
   if (error.code == heif_error_Memory_allocation_error && error.subcode == heif_suberror_Security_limit_exceeded)
-    throw_error(ErrorKind::kInvalidRequest, "image_too_large", "the HEIF picture is larger than {0}x{0} pixels", kMaxSidePx);
+    throw_error(ErrorKind::kInvalidRequest, "image_too_large", "the HEIF picture is larger than {0}x{0} pixels",
+                kMaxSidePx);
   if (error.code == heif_error_Unsupported_filetype || error.code == heif_error_Unsupported_feature)
     variety_unsupported("HEIF", "this coding");
   decode_failed("HEIF", "it is damaged or cut short");
@@ -60,11 +61,12 @@ void read_pixels(const heif_image_handle* handle, const DecodeOptions& options, 
   if (!decoding) decode_failed("HEIF", "out of memory");
   decoding->strict_decoding = 1;
   decoding->convert_hdr_to_8bit = 1;
-  // Preferred for AV1, as dav1d writes its complaints to standard error; HEVC, which aom does not read, is not affected.
+  // Preferred for AV1, as dav1d writes its complaints to standard error; HEVC, which aom does not read, is not
+  // affected.
   decoding->decoder_id = "aom";
   heif_image* raw = nullptr;
-  check(heif_decode_image(handle, &raw, heif_colorspace_RGB, alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB,
-                          decoding.get()));
+  check(heif_decode_image(handle, &raw, heif_colorspace_RGB,
+                          alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, decoding.get()));
   const Picture picture(raw);
   // The coded stream may disagree with the header that was checked.
   out.width = heif_image_get_width(picture.get(), heif_channel_interleaved);

@@ -1,8 +1,8 @@
-// JPEG by libjpeg-turbo: baseline and progressive, grey, YCbCr, RGB, CMYK and YCCK. Accurate integer DCT and smooth chroma
-// upsampling, which is what the reference (Pillow) uses, so pixels agree bit for bit.
+// JPEG by libjpeg-turbo: baseline and progressive, grey, YCbCr, RGB, CMYK and YCCK. Accurate integer DCT and smooth
+// chroma upsampling, which is what the reference (Pillow) uses, so pixels agree bit for bit.
 //
-// libjpeg reports errors by longjmp here. Rule of this file: code inside run() owns nothing with a destructor; everything
-// that must be freed lives in JpegReader or in the caller.
+// libjpeg reports errors by longjmp here. Rule of this file: code inside run() owns nothing with a destructor;
+// everything that must be freed lives in JpegReader or in the caller.
 #include <csetjmp>
 #include <cstdio>
 // libjpeg's header needs size_t and FILE first.
@@ -35,8 +35,7 @@ class JpegReader {
       // Of the damage that libjpeg can paper over, these mean missing or wrong pixels; a grey lower half is worse
       // than an error. Stray bytes, restarts that had to be searched and the like are let pass, as viewers do.
       const int code = c->err->msg_code;
-      if (level == -1 && (code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE))
-        c->err->error_exit(c);
+      if (level == -1 && (code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE)) c->err->error_exit(c);
     };
     if (!run([&] { jpeg_create_decompress(&cinfo); })) decode_failed("JPEG", "out of memory");
     source_.init_source = [](j_decompress_ptr) {};
@@ -98,19 +97,28 @@ class JpegReader {
 
 [[noreturn]] void fail(const JpegReader& reader) {
   switch (reader.message) {
-    case JERR_BAD_PRECISION: variety_unsupported("JPEG", "a sample size other than 8 bits");
-    case JERR_SOF_UNSUPPORTED: variety_unsupported("JPEG", "lossless or hierarchical coding");
-    case JERR_ARITH_NOTIMPL: variety_unsupported("JPEG", "arithmetic coding");
+    case JERR_BAD_PRECISION:
+      variety_unsupported("JPEG", "a sample size other than 8 bits");
+    case JERR_SOF_UNSUPPORTED:
+      variety_unsupported("JPEG", "lossless or hierarchical coding");
+    case JERR_ARITH_NOTIMPL:
+      variety_unsupported("JPEG", "arithmetic coding");
     case JERR_IMAGE_TOO_BIG:
       throw_error(ErrorKind::kInvalidRequest, "image_too_large", "the JPEG picture has a side of more than {} pixels",
                   JPEG_MAX_DIMENSION);
-    case JERR_EMPTY_IMAGE: decode_failed("JPEG", "its header gives no height or no width");
+    case JERR_EMPTY_IMAGE:
+      decode_failed("JPEG", "its header gives no height or no width");
     case JERR_BAD_HUFF_TABLE:
-    case JERR_NO_HUFF_TABLE: decode_failed("JPEG", "a Huffman table is bad or missing");
-    case kTooManyScans: decode_failed("JPEG", "it has too many scans");
-    case JWRN_HIT_MARKER: decode_failed("JPEG", "its data ends too early");
-    case JERR_OUT_OF_MEMORY: decode_failed("JPEG", "out of memory");
-    default: decode_failed("JPEG", reader.ran_out ? "the file is cut short" : "its data is damaged");
+    case JERR_NO_HUFF_TABLE:
+      decode_failed("JPEG", "a Huffman table is bad or missing");
+    case kTooManyScans:
+      decode_failed("JPEG", "it has too many scans");
+    case JWRN_HIT_MARKER:
+      decode_failed("JPEG", "its data ends too early");
+    case JERR_OUT_OF_MEMORY:
+      decode_failed("JPEG", "out of memory");
+    default:
+      decode_failed("JPEG", reader.ran_out ? "the file is cut short" : "its data is damaged");
   }
 }
 

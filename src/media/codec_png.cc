@@ -1,5 +1,5 @@
-// PNG by libpng: every colour type, depth and interlacing; of an APNG the default picture. Errors come by longjmp, so code
-// inside run() owns nothing with a destructor.
+// PNG by libpng: every colour type, depth and interlacing; of an APNG the default picture. Errors come by longjmp, so
+// code inside run() owns nothing with a destructor.
 #include <png.h>
 
 #include <csetjmp>
@@ -65,10 +65,12 @@ class PngReader {
   decode_failed("PNG", reader.cut_short ? "the file is cut short" : "its data is damaged");
 }
 
-// IHDR is the first chunk of every PNG. Read by hand, so that a giant gives "too large" and not whatever libpng meets first.
+// IHDR is the first chunk of every PNG. Read by hand, so that a giant gives "too large" and not whatever libpng meets
+// first.
 void check_header(Bytes bytes, const ImageLimits& limits) {
   if (bytes.size() < 33) decode_failed("PNG", "the file is cut short");
-  if (be32_at(bytes, 8) != 13 || std::memcmp(bytes.data() + 12, "IHDR", 4) != 0) decode_failed("PNG", "it does not begin with IHDR");
+  if (be32_at(bytes, 8) != 13 || std::memcmp(bytes.data() + 12, "IHDR", 4) != 0)
+    decode_failed("PNG", "it does not begin with IHDR");
   check_dimensions(be32_at(bytes, 16), be32_at(bytes, 20), limits);
 }
 
@@ -93,9 +95,9 @@ Raster read_png(Bytes bytes, const DecodeOptions& options, Depth depth) {
   int passes = 1;
   size_t channels = 0;
   if (!reader.run([&] {
-        png_set_expand(png);        // palette, 1/2/4 bits and tRNS -> 8-bit samples with alpha
+        png_set_expand(png);  // palette, 1/2/4 bits and tRNS -> 8-bit samples with alpha
         png_set_gray_to_rgb(png);
-        png_set_strip_16(png);      // the high byte, as Pillow takes it
+        png_set_strip_16(png);  // the high byte, as Pillow takes it
         if (options.alpha == AlphaMode::kDrop) png_set_strip_alpha(png);
         passes = png_set_interlace_handling(png);
         png_read_update_info(png, info);
@@ -103,7 +105,8 @@ Raster read_png(Bytes bytes, const DecodeOptions& options, Depth depth) {
       }))
     fail(reader);
   const size_t width = static_cast<size_t>(out.width), height = static_cast<size_t>(out.height);
-  if ((channels != 3 && channels != 4) || png_get_rowbytes(png, info) != width * channels) decode_failed("PNG", "its data is damaged");
+  if ((channels != 3 && channels != 4) || png_get_rowbytes(png, info) != width * channels)
+    decode_failed("PNG", "its data is damaged");
 
   out.rgb.resize(3 * width * height);
   const bool alpha = channels == 4;

@@ -31,6 +31,15 @@ toff_t seek_source(thandle_t handle, toff_t offset, int whence) {
   return source->pos = offset;
 }
 
+// The bytes themselves serve as the memory map, which libtiff only reads. (Without a map, libtiff 4.5.0 refuses
+// uncompressed tiles whose size is no multiple of 1024.)
+int map_source(thandle_t handle, void** base, toff_t* size) {
+  const Bytes bytes = static_cast<Source*>(handle)->bytes;
+  *base = const_cast<std::byte*>(bytes.data());
+  *size = bytes.size();
+  return 1;
+}
+
 int ignore_message(TIFF*, void*, const char*, const char*, va_list) { return 1; }  // 1: no other handler is asked
 
 struct CloseTiff {
@@ -39,9 +48,12 @@ struct CloseTiff {
 using Tiff = std::unique_ptr<TIFF, CloseTiff>;
 
 Tiff open_tiff(Source& source) {
-  // For the few messages that libtiff gives without a handle; idempotent, so threads may race to it.
-  TIFFSetErrorHandler(nullptr);
-  TIFFSetWarningHandler(nullptr);
+  // For the few messages that libtiff gives without a handle.
+  [[maybe_unused]] static const bool silenced = [] {
+    TIFFSetErrorHandler(nullptr);
+    TIFFSetWarningHandler(nullptr);
+    return true;
+  }();
   struct FreeOptions {
     void operator()(TIFFOpenOptions* o) const { TIFFOpenOptionsFree(o); }
   };
@@ -50,19 +62,19 @@ Tiff open_tiff(Source& source) {
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), tmsize_t{384} << 20);
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), ignore_message, nullptr);
   TIFFOpenOptionsSetWarningHandlerExtR(options.get(), ignore_message, nullptr);
-  // 'm': no memory map, all reads go through the callbacks.
   return Tiff(TIFFClientOpenExt(
-      "picture", "rm", &source, read_source, [](thandle_t, void*, tmsize_t) -> tmsize_t { return 0; }, seek_source,
-      [](thandle_t) { return 0; }, [](thandle_t handle) -> toff_t { return static_cast<Source*>(handle)->bytes.size(); },
-      nullptr, nullptr, options.get()));
+      "picture", "r", &source, read_source, [](thandle_t, void*, tmsize_t) -> tmsize_t { return 0; }, seek_source,
+      [](thandle_t) { return 0; },
+      [](thandle_t handle) -> toff_t { return static_cast<Source*>(handle)->bytes.size(); }, map_source,
+      [](thandle_t, void*, toff_t) {}, options.get()));
 }
 
-// The codecs that cameras, scanners and editors use. Old-style JPEG and the exotic ones stay out: rare, and their decoders
-// are where libtiff's holes were.
+// The codecs that cameras, scanners and editors use. Old-style JPEG and the exotic ones stay out: rare, and their
+// decoders are where libtiff's holes were.
 bool codec_allowed(uint16_t compression) {
-  constexpr uint16_t kAllowed[] = {COMPRESSION_NONE, COMPRESSION_CCITTRLE, COMPRESSION_CCITTFAX3, COMPRESSION_CCITTFAX4,
-                                   COMPRESSION_LZW,  COMPRESSION_JPEG,     COMPRESSION_PACKBITS,  COMPRESSION_DEFLATE,
-                                   COMPRESSION_ADOBE_DEFLATE};
+  constexpr uint16_t kAllowed[] = {COMPRESSION_NONE,      COMPRESSION_CCITTRLE, COMPRESSION_CCITTFAX3,
+                                   COMPRESSION_CCITTFAX4, COMPRESSION_LZW,      COMPRESSION_JPEG,
+                                   COMPRESSION_PACKBITS,  COMPRESSION_DEFLATE,  COMPRESSION_ADOBE_DEFLATE};
   return std::find(std::begin(kAllowed), std::end(kAllowed), compression) != std::end(kAllowed);
 }
 
@@ -96,7 +108,8 @@ void flatten_premultiplied(const uint32_t* raster, uint8_t* rgb, size_t pixels, 
 void read_pixels(TIFF* tiff, AlphaMode mode, Raster& out) {
   TIFFRGBAImage image;
   char reason[1024] = {};
-  if (!TIFFRGBAImageBegin(&image, tiff, 1 /* stop at the first error */, reason)) decode_failed("TIFF", "its data is damaged");
+  if (!TIFFRGBAImageBegin(&image, tiff, 1 /* stop at the first error */, reason))
+    decode_failed("TIFF", "its data is damaged");
   const std::unique_ptr<TIFFRGBAImage, decltype(&TIFFRGBAImageEnd)> end(&image, &TIFFRGBAImageEnd);
   // Rows as stored: libtiff knows only the flips, upright() does all eight.
   image.orientation = ORIENTATION_TOPLEFT;

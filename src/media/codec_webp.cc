@@ -37,7 +37,8 @@ void decode_frame(const Frame& frame, const DecodeOptions& options, Raster& out)
   const size_t w = static_cast<size_t>(frame.width), h = static_cast<size_t>(frame.height);
   const size_t canvas_w = static_cast<size_t>(out.width), canvas_h = static_cast<size_t>(out.height);
   const size_t x0 = static_cast<size_t>(frame.x_offset), y0 = static_cast<size_t>(frame.y_offset);
-  if (frame.x_offset < 0 || frame.y_offset < 0 || frame.width <= 0 || frame.height <= 0 || x0 + w > canvas_w || y0 + h > canvas_h)
+  if (frame.x_offset < 0 || frame.y_offset < 0 || frame.width <= 0 || frame.height <= 0 || x0 + w > canvas_w ||
+      y0 + h > canvas_h)
     decode_failed("WebP", "its first frame does not fit its canvas");
   out.rgb.assign(3 * canvas_w * canvas_h, options.alpha == AlphaMode::kWhite ? 255 : 0);
   uint8_t* corner = out.rgb.data() + 3 * (y0 * canvas_w + x0);
@@ -51,8 +52,7 @@ void decode_frame(const Frame& frame, const DecodeOptions& options, Raster& out)
   std::vector<uint8_t> rgba(4 * w * h);
   if (!WebPDecodeRGBAInto(data.bytes, data.size, rgba.data(), rgba.size(), static_cast<int>(4 * w)))
     decode_failed("WebP", "its data is damaged");
-  for (size_t y = 0; y < h; ++y)
-    flatten_rgba(rgba.data() + 4 * w * y, corner + 3 * canvas_w * y, w, options.alpha);
+  for (size_t y = 0; y < h; ++y) flatten_rgba(rgba.data() + 4 * w * y, corner + 3 * canvas_w * y, w, options.alpha);
 }
 
 }  // namespace

@@ -93,7 +93,8 @@ std::vector<std::byte> decode_data_uri(std::string_view text, size_t max_bytes) 
   if (pads > 0 && (pads > 2 || (digits + pads) % 4 != 0)) invalid("the padding does not fit the length");
   const size_t size = digits / 4 * 3 + (digits % 4 == 0 ? 0 : digits % 4 - 1);
   if (size > max_bytes)
-    throw_error(ErrorKind::kInvalidRequest, "image_too_large", "the picture has {} bytes, the limit is {}", size, max_bytes);
+    throw_error(ErrorKind::kInvalidRequest, "image_too_large", "the picture has {} bytes, the limit is {}", size,
+                max_bytes);
 
   std::vector<std::byte> out;
   out.reserve(size);

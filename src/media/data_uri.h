@@ -10,10 +10,10 @@ namespace qvl {
 // True where the text begins with "data:", in any case.
 bool is_data_uri(std::string_view text);
 
-// The bytes of "data:[type][;parameters];base64,DATA" or of bare base64. Both alphabets are read (+/ and -_), spaces and
-// line ends are skipped, %XX escapes are resolved, padding may be left out. The declared type is ignored. "" gives no bytes.
-// Errors (kInvalidRequest): "invalid_base64"; "image_too_large" where the bytes would be more than max_bytes, told from the
-// text's length before anything is allocated.
+// The bytes of "data:[type][;parameters];base64,DATA" or of bare base64. Both alphabets are read (+/ and -_), spaces
+// and line ends are skipped, %XX escapes are resolved, padding may be left out. The declared type is ignored. "" gives
+// no bytes. Errors (kInvalidRequest): "invalid_base64"; "image_too_large" where the bytes would be more than max_bytes,
+// told from the text's length before anything is allocated.
 std::vector<std::byte> decode_data_uri(std::string_view text, size_t max_bytes = size_t{20} << 20);
 
 }  // namespace qvl

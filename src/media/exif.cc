@@ -20,9 +20,7 @@ int exif_orientation(Bytes tiff) {
   const bool little = starts_with(tiff, std::string_view("II*\0", 4));
   if (!little && !starts_with(tiff, std::string_view("MM\0*", 4))) return 1;
   if (tiff.size() < 8) return 1;
-  const auto u16 = [&](size_t i) {
-    return little ? le16_at(tiff, i) : u8_at(tiff, i) << 8 | u8_at(tiff, i + 1);
-  };
+  const auto u16 = [&](size_t i) { return little ? le16_at(tiff, i) : u8_at(tiff, i) << 8 | u8_at(tiff, i + 1); };
   const uint64_t directory = little ? le32_at(tiff, 4) : be32_at(tiff, 4);
   if (directory + 2 > tiff.size()) return 1;
   const size_t fits = (tiff.size() - directory - 2) / 12;
@@ -74,14 +72,29 @@ Image upright(Raster raster) {
   const int64_t right = w - 1, bottom = int64_t{h - 1} * w;
   int64_t origin = 0, step_x = 1, step_y = w;
   switch (raster.orientation) {
-    case 2: origin = right, step_x = -1, step_y = w; break;
-    case 3: origin = bottom + right, step_x = -1, step_y = -w; break;
-    case 4: origin = bottom, step_x = 1, step_y = -w; break;
-    case 5: origin = 0, step_x = w, step_y = 1; break;
-    case 6: origin = bottom, step_x = -w, step_y = 1; break;
-    case 7: origin = bottom + right, step_x = -w, step_y = -1; break;
-    case 8: origin = right, step_x = w, step_y = -1; break;
-    default: break;
+    case 2:
+      origin = right, step_x = -1, step_y = w;
+      break;
+    case 3:
+      origin = bottom + right, step_x = -1, step_y = -w;
+      break;
+    case 4:
+      origin = bottom, step_x = 1, step_y = -w;
+      break;
+    case 5:
+      origin = 0, step_x = w, step_y = 1;
+      break;
+    case 6:
+      origin = bottom, step_x = -w, step_y = 1;
+      break;
+    case 7:
+      origin = bottom + right, step_x = -w, step_y = -1;
+      break;
+    case 8:
+      origin = right, step_x = w, step_y = -1;
+      break;
+    default:
+      break;
   }
   Image out{swap ? h : w, swap ? w : h, std::vector<uint8_t>(raster.rgb.size())};
   // Tiles, so that walking down columns of a large picture stays in the cache.

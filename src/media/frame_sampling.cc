@@ -33,8 +33,8 @@ FrameSampling sample_frames(int total_num_frames, double video_fps, double targe
   if (!std::isfinite(target_fps) || target_fps <= 0)
     throw Error(ErrorKind::kInvalidRequest, "invalid_value", "fps must be a number greater than 0", "fps");
   if (min_frames < 1 || max_frames < min_frames)
-    throw_error(ErrorKind::kInvalidRequest, "invalid_value", "expected 1 <= min_frames <= max_frames, found {} and {}", min_frames,
-                max_frames);
+    throw_error(ErrorKind::kInvalidRequest, "invalid_value", "expected 1 <= min_frames <= max_frames, found {} and {}",
+                min_frames, max_frames);
   const double fps = known_fps(video_fps);
   // Compared as doubles: the product may be beyond int.
   const double wanted = std::trunc(total_num_frames / fps * target_fps);
@@ -46,7 +46,8 @@ FrameSampling sample_num_frames(int total_num_frames, double video_fps, int num_
   check_frames(total_num_frames);
   if (num_frames < 2 || num_frames > total_num_frames)
     throw Error(ErrorKind::kInvalidRequest, "invalid_value",
-                fmt::format("nframes is {}, expected 2..{}, the video's frames", num_frames, total_num_frames), "nframes");
+                fmt::format("nframes is {}, expected 2..{}, the video's frames", num_frames, total_num_frames),
+                "nframes");
   return frame_times(spread(total_num_frames, num_frames), video_fps);
 }
 

@@ -17,8 +17,8 @@ void check_dimensions(int64_t width, int64_t height, const ImageLimits& limits) 
                 "the picture's header says {}x{} pixels, expected at least 1x1", width, height);
   const int64_t shorter = std::min(width, height), longer = std::max(width, height);
   if (longer > INT32_MAX || longer > limits.max_pixels / shorter)
-    throw_error(ErrorKind::kInvalidRequest, "image_too_large", "the picture has {}x{} pixels, the limit is {} in all", width,
-                height, limits.max_pixels);
+    throw_error(ErrorKind::kInvalidRequest, "image_too_large", "the picture has {}x{} pixels, the limit is {} in all",
+                width, height, limits.max_pixels);
   if (longer > limits.max_aspect_ratio * shorter)
     throw_error(ErrorKind::kInvalidRequest, "image_aspect_ratio",
                 "the picture has {}x{} pixels: one side is more than {} times the other", width, height,
@@ -26,7 +26,8 @@ void check_dimensions(int64_t width, int64_t height, const ImageLimits& limits) 
 }
 
 void decode_failed(std::string_view format, std::string_view reason) {
-  throw_error(ErrorKind::kInvalidRequest, "image_decode_failed", "the {} picture cannot be decoded: {}", format, reason);
+  throw_error(ErrorKind::kInvalidRequest, "image_decode_failed", "the {} picture cannot be decoded: {}", format,
+              reason);
 }
 
 void variety_unsupported(std::string_view format, std::string_view variety) {
@@ -49,8 +50,8 @@ namespace {
 ImageFormat check_format(Bytes bytes, const ImageLimits& limits) {
   if (bytes.empty()) throw_error(ErrorKind::kInvalidRequest, "image_empty", "the picture has no bytes");
   if (bytes.size() > limits.max_bytes)
-    throw_error(ErrorKind::kInvalidRequest, "image_too_large", "the picture has {} bytes, the limit is {}", bytes.size(),
-                limits.max_bytes);
+    throw_error(ErrorKind::kInvalidRequest, "image_too_large", "the picture has {} bytes, the limit is {}",
+                bytes.size(), limits.max_bytes);
   const Sniffed found = sniff(bytes);
   if (found.format) return *found.format;
   if (!found.known_as.empty())
@@ -62,13 +63,20 @@ ImageFormat check_format(Bytes bytes, const ImageLimits& limits) {
 
 Raster read(ImageFormat format, Bytes bytes, const DecodeOptions& options, Depth depth) {
   switch (format) {
-    case ImageFormat::kJpeg: return read_jpeg(bytes, options, depth);
-    case ImageFormat::kPng: return read_png(bytes, options, depth);
-    case ImageFormat::kWebp: return read_webp(bytes, options, depth);
-    case ImageFormat::kGif: return read_gif(bytes, options, depth);
-    case ImageFormat::kBmp: return read_bmp(bytes, options, depth);
-    case ImageFormat::kTiff: return read_tiff(bytes, options, depth);
-    case ImageFormat::kHeif: return read_heif(bytes, options, depth);
+    case ImageFormat::kJpeg:
+      return read_jpeg(bytes, options, depth);
+    case ImageFormat::kPng:
+      return read_png(bytes, options, depth);
+    case ImageFormat::kWebp:
+      return read_webp(bytes, options, depth);
+    case ImageFormat::kGif:
+      return read_gif(bytes, options, depth);
+    case ImageFormat::kBmp:
+      return read_bmp(bytes, options, depth);
+    case ImageFormat::kTiff:
+      return read_tiff(bytes, options, depth);
+    case ImageFormat::kHeif:
+      return read_heif(bytes, options, depth);
   }
   decode_failed("unknown", "no decoder");
 }

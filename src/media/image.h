@@ -1,4 +1,5 @@
-// Pictures: bytes -> 8-bit RGB. Formats are sniffed, sizes checked from the header before anything is decoded. Thread-safe.
+// Pictures: bytes -> 8-bit RGB. Formats are sniffed, sizes checked from the header before anything is decoded.
+// Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -37,8 +38,8 @@ struct ImageInfo {
   int width, height;  // as shown: after EXIF rotation
 };
 
-// Errors (kInvalidRequest unless said): "image_empty", "image_format_unknown", "image_format_unsupported" (415 for formats
-// we know and do not read), "image_too_large" (bytes or pixels), "image_aspect_ratio", "image_decode_failed".
+// Errors (kInvalidRequest unless said): "image_empty", "image_format_unknown", "image_format_unsupported" (415 for
+// formats we know and do not read), "image_too_large" (bytes or pixels), "image_aspect_ratio", "image_decode_failed".
 ImageInfo probe_image(std::span<const std::byte> bytes, const ImageLimits& limits = {});
 Image decode_image(std::span<const std::byte> bytes, const DecodeOptions& options = {});
 

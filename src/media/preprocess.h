@@ -21,8 +21,9 @@ struct PixelLimits {
 // The most that a request may ask for, as min_pixels or max_pixels: the decoder's own limit.
 inline constexpr int64_t kMaxPixelBudget = int64_t{64} * 1000 * 1000;
 
-// The limits of one picture or video: `base` with what the request overrides. A bound given alone moves the other where it
-// stands in the way. Errors: kInvalidRequest "invalid_value" for values outside 1..kMaxPixelBudget and for min > max.
+// The limits of one picture or video: `base` with what the request overrides. A bound given alone moves the other where
+// it stands in the way. Errors: kInvalidRequest "invalid_value" for values outside 1..kMaxPixelBudget and for min >
+// max.
 PixelLimits override_limits(PixelLimits base, std::optional<int64_t> min_pixels, std::optional<int64_t> max_pixels);
 
 struct ProcessorConfig {
@@ -45,8 +46,10 @@ struct Size {
 
 // Spec 3.2. Errors: kInvalidRequest "image_aspect_ratio".
 Size smart_resize(int height, int width, int factor, const PixelLimits& limits);
-// Spec 4.1; num_frames is the number of sampled frames. Errors: kInvalidRequest "video_aspect_ratio", "video_too_small".
-Size smart_resize_video(int num_frames, int height, int width, int temporal_factor, int factor, const PixelLimits& limits);
+// Spec 4.1; num_frames is the number of sampled frames. Errors: kInvalidRequest "video_aspect_ratio",
+// "video_too_small".
+Size smart_resize_video(int num_frames, int height, int width, int temporal_factor, int factor,
+                        const PixelLimits& limits);
 
 // Spec 3.3, the torchvision row: bit-exact.
 Image resize_bicubic(const Image& image, Size size);
@@ -65,7 +68,8 @@ struct Patches {
 // frames: all of one size, a multiple of factor(); a still picture is one frame; an odd count repeats the last.
 Patches patchify(std::span<const Image> frames, const ProcessorConfig& config);
 // smart_resize + resize_bicubic + patchify for one picture. resized, where given, receives the resized picture.
-Patches process_image(const Image& image, const ProcessorConfig& config, const PixelLimits& limits, Image* resized = nullptr);
+Patches process_image(const Image& image, const ProcessorConfig& config, const PixelLimits& limits,
+                      Image* resized = nullptr);
 // The same for the sampled frames of a video, all of one size.
 Patches process_video(std::span<const Image> frames, const ProcessorConfig& config, const PixelLimits& limits,
                       std::vector<Image>* resized = nullptr);
@@ -75,9 +79,10 @@ struct FrameSampling {
   std::vector<double> timestamps;  // seconds, one for every temporal group
   std::vector<std::string> texts;  // "<0.2 seconds>" for each
 };
-// Spec 4.1 and 4.2. video_fps <= 0 means unknown: 24. Errors: "video_no_frames", "invalid_value" for rate or bounds.
+// Spec 4.1 and 4.2. video_fps <= 0 means unknown: 24. Errors: "video_no_frames", "invalid_value" for a bad rate.
 FrameSampling sample_frames(int total_num_frames, double video_fps, double target_fps, int min_frames, int max_frames);
-// As many frames as the request says, spread evenly. Errors: "video_no_frames", "invalid_value" outside 2..total_num_frames.
+// As many frames as the request says, spread evenly.
+// Errors: "video_no_frames", "invalid_value" outside 2..total_num_frames.
 FrameSampling sample_num_frames(int total_num_frames, double video_fps, int num_frames);
 FrameSampling frame_times(std::vector<int> indices, double video_fps, int temporal_patch_size = 2);
 

@@ -29,9 +29,11 @@ class ConfigFile {
   void read_int(const Json& object, const char* key, int64_t least, int64_t most, int64_t& value) const {
     const Json* found = find(object, key);
     if (!found) return;
-    if (!found->is_number_integer() || (found->is_number_unsigned() && found->get<uint64_t>() > static_cast<uint64_t>(most)) ||
+    if (!found->is_number_integer() ||
+        (found->is_number_unsigned() && found->get<uint64_t>() > static_cast<uint64_t>(most)) ||
         found->get<int64_t>() < least || found->get<int64_t>() > most)
-      throw_error(ErrorKind::kModel, kCode, "{}: {} is {}, expected a whole number {}..{}", name_, key, shown(*found), least, most);
+      throw_error(ErrorKind::kModel, kCode, "{}: {} is {}, expected a whole number {}..{}", name_, key, shown(*found),
+                  least, most);
     value = found->get<int64_t>();
   }
   void read_int(const char* key, int least, int most, int& value) const {
@@ -42,8 +44,10 @@ class ConfigFile {
   void read_fps(double& value) const {
     const Json* found = find(json_, "fps");
     if (!found) return;
-    if (!found->is_number() || !std::isfinite(found->get<double>()) || found->get<double>() <= 0 || found->get<double>() > 1000)
-      throw_error(ErrorKind::kModel, kCode, "{}: fps is {}, expected a number above 0, at most 1000", name_, shown(*found));
+    if (!found->is_number() || !std::isfinite(found->get<double>()) || found->get<double>() <= 0 ||
+        found->get<double>() > 1000)
+      throw_error(ErrorKind::kModel, kCode, "{}: fps is {}, expected a number above 0, at most 1000", name_,
+                  shown(*found));
     value = found->get<double>();
   }
   // size.shortest_edge and size.longest_edge are areas; older files say min_pixels and max_pixels.
@@ -57,8 +61,8 @@ class ConfigFile {
       read_int(*size, "longest_edge", 1, kMost, limits.max_pixels);
     }
     if (limits.min_pixels > limits.max_pixels)
-      throw_error(ErrorKind::kModel, kCode, "{}: the least number of pixels, {}, is above the greatest, {}", name_, limits.min_pixels,
-                  limits.max_pixels);
+      throw_error(ErrorKind::kModel, kCode, "{}: the least number of pixels, {}, is above the greatest, {}", name_,
+                  limits.min_pixels, limits.max_pixels);
   }
   // The engine normalises with mean and deviation 0.5; another model would silently see wrong colours.
   void check_normalization(const char* key) const {
@@ -67,7 +71,9 @@ class ConfigFile {
     bool half = found->is_array() && found->size() == 3;
     if (half)
       for (const Json& v : *found) half = half && v.is_number() && v.get<double>() == 0.5;
-    if (!half) throw_error(ErrorKind::kModel, kCode, "{}: {} is {}, only [0.5, 0.5, 0.5] is supported", name_, key, shown(*found));
+    if (!half)
+      throw_error(ErrorKind::kModel, kCode, "{}: {} is {}, only [0.5, 0.5, 0.5] is supported", name_, key,
+                  shown(*found));
   }
   void read_patches(ProcessorConfig& config) const {
     read_int("patch_size", 1, 64, config.patch_size);
@@ -103,7 +109,8 @@ ProcessorConfig load_processor_config(const fs::path& folder) {
     const ConfigFile file(video);
     ProcessorConfig own = config;
     file.read_patches(own);
-    if (own.patch_size != config.patch_size || own.temporal_patch_size != config.temporal_patch_size || own.merge_size != config.merge_size)
+    if (own.patch_size != config.patch_size || own.temporal_patch_size != config.temporal_patch_size ||
+        own.merge_size != config.merge_size)
       throw_error(ErrorKind::kModel, kCode, "{} and {} disagree about the patch sizes", image.filename().string(),
                   video.filename().string());
     file.read_limits(config.video);
@@ -111,8 +118,8 @@ ProcessorConfig load_processor_config(const fs::path& folder) {
     file.read_int("min_frames", 1, 1'000'000, config.min_frames);
     file.read_int("max_frames", 1, 1'000'000, config.max_frames);
     if (config.min_frames > config.max_frames)
-      throw_error(ErrorKind::kModel, kCode, "{}: min_frames {} is above max_frames {}", video.filename().string(), config.min_frames,
-                  config.max_frames);
+      throw_error(ErrorKind::kModel, kCode, "{}: min_frames {} is above max_frames {}", video.filename().string(),
+                  config.min_frames, config.max_frames);
   }
   return config;
 }

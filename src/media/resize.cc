@@ -1,5 +1,5 @@
-// torchvision's antialiased bicubic resize of uint8 pictures, bit for bit: int16 weights, the horizontal pass first, each
-// pass rounded to uint8 (spec 3.3; the order of every floating-point operation below matters and is PyTorch's).
+// torchvision's antialiased bicubic resize of uint8 pictures, bit for bit: int16 weights, the horizontal pass first,
+// each pass rounded to uint8 (spec 3.3; the order of every floating-point operation below matters and is PyTorch's).
 #include <algorithm>
 #include <cmath>
 
@@ -85,7 +85,8 @@ void gather_rows(const Image& image, int y0, int rows, std::vector<int16_t>& til
 
 Image resize_width(const Image& image, int width) {
   const Axis axis = make_axis(image.width, width);
-  Image out{width, image.height, std::vector<uint8_t>(size_t{3} * static_cast<size_t>(width) * static_cast<size_t>(image.height))};
+  Image out{width, image.height,
+            std::vector<uint8_t>(size_t{3} * static_cast<size_t>(width) * static_cast<size_t>(image.height))};
   std::vector<int16_t> tile(static_cast<size_t>(image.width) * kLanes);
   for (int y0 = 0; y0 < image.height; y0 += kRows) {
     const int rows = std::min(kRows, image.height - y0);
@@ -101,7 +102,8 @@ Image resize_width(const Image& image, int width) {
       uint8_t packed[kLanes];
       for (int l = 0; l < kLanes; ++l) packed[l] = to_u8(sums[l], axis.bits);
       for (int r = 0; r < rows; ++r) {
-        uint8_t* to = out.rgb.data() + 3 * (static_cast<size_t>(y0 + r) * static_cast<size_t>(width) + static_cast<size_t>(x));
+        uint8_t* to =
+            out.rgb.data() + 3 * (static_cast<size_t>(y0 + r) * static_cast<size_t>(width) + static_cast<size_t>(x));
         for (int c = 0; c < 3; ++c) to[c] = packed[c * kRows + r];
       }
     }
@@ -136,8 +138,8 @@ Image resize_height(const Image& image, int height) {
 }  // namespace
 
 Image resize_bicubic(const Image& image, Size size) {
-  QVL_CHECK(image.width > 0 && image.height > 0 && size.width > 0 && size.height > 0, "resize {}x{} to {}x{}", image.width,
-            image.height, size.width, size.height);
+  QVL_CHECK(image.width > 0 && image.height > 0 && size.width > 0 && size.height > 0, "resize {}x{} to {}x{}",
+            image.width, image.height, size.width, size.height);
   // A pass that keeps its size is skipped, as in the reference: it is the identity only up to rounding.
   if (image.width == size.width && image.height == size.height) return image;
   if (image.width == size.width) return resize_height(image, size.height);

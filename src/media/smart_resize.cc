@@ -12,14 +12,17 @@ namespace {
 constexpr int kMaxAspectRatio = 200;
 
 void check_aspect(int height, int width, const char* code) {
-  if (height < 1 || width < 1) throw_error(ErrorKind::kInvalidRequest, code, "expected at least 1x1 pixels, found {}x{}", width, height);
+  if (height < 1 || width < 1)
+    throw_error(ErrorKind::kInvalidRequest, code, "expected at least 1x1 pixels, found {}x{}", width, height);
   if (int64_t{std::max(height, width)} > int64_t{kMaxAspectRatio} * std::min(height, width))
-    throw_error(ErrorKind::kInvalidRequest, code, "{}x{} pixels: one side is more than {} times the other", width, height,
-                kMaxAspectRatio);
+    throw_error(ErrorKind::kInvalidRequest, code, "{}x{} pixels: one side is more than {} times the other", width,
+                height, kMaxAspectRatio);
 }
 
 // nearbyint rounds half to even in the default rounding mode, which nothing here changes.
-int nearest_multiple(int side, int factor) { return static_cast<int>(std::nearbyint(static_cast<double>(side) / factor)) * factor; }
+int nearest_multiple(int side, int factor) {
+  return static_cast<int>(std::nearbyint(static_cast<double>(side) / factor)) * factor;
+}
 
 int shrink(int side, double beta, int factor) {
   return std::max(factor, static_cast<int>(std::floor(side / beta / factor)) * factor);
@@ -30,8 +33,8 @@ int grow(int side, double beta, int factor) {
 
 // pixels_for_test: area of the first rounding; pixels_for_scale: of the source.
 Size fit(int height, int width, int factor, double frames_rounded, double frames, const PixelLimits& limits) {
-  QVL_CHECK(factor > 0 && limits.min_pixels > 0 && limits.max_pixels >= limits.min_pixels, "factor {} limits {}..{}", factor,
-            limits.min_pixels, limits.max_pixels);
+  QVL_CHECK(factor > 0 && limits.min_pixels > 0 && limits.max_pixels >= limits.min_pixels, "factor {} limits {}..{}",
+            factor, limits.min_pixels, limits.max_pixels);
   const Size size{nearest_multiple(height, factor), nearest_multiple(width, factor)};
   const double area = frames_rounded * size.height * size.width;
   const double source = frames * height * width;
@@ -55,11 +58,12 @@ Size smart_resize(int height, int width, int factor, const PixelLimits& limits) 
   return fit(height, width, factor, 1.0, 1.0, limits);
 }
 
-Size smart_resize_video(int num_frames, int height, int width, int temporal_factor, int factor, const PixelLimits& limits) {
+Size smart_resize_video(int num_frames, int height, int width, int temporal_factor, int factor,
+                        const PixelLimits& limits) {
   QVL_CHECK(num_frames > 0 && temporal_factor > 0, "{} frames in groups of {}", num_frames, temporal_factor);
   if (height < factor || width < factor)
-    throw_error(ErrorKind::kInvalidRequest, "video_too_small", "the video has {}x{} pixels, expected at least {} a side", width,
-                height, factor);
+    throw_error(ErrorKind::kInvalidRequest, "video_too_small",
+                "the video has {}x{} pixels, expected at least {} a side", width, height, factor);
   check_aspect(height, width, "video_aspect_ratio");
   const int64_t groups = (int64_t{num_frames} + temporal_factor - 1) / temporal_factor;
   return fit(height, width, factor, static_cast<double>(groups * temporal_factor), num_frames, limits);

@@ -72,32 +72,40 @@ bool is_tga(Bytes b) {
   const bool palette = type == 1 || type == 9;
   if (!palette && type != 2 && type != 3 && type != 10 && type != 11) return false;
   if (map != (palette ? 1u : 0u)) return false;
-  if (palette ? (map_depth != 15 && map_depth != 16 && map_depth != 24 && map_depth != 32) : map_depth != 0) return false;
+  if (palette ? (map_depth != 15 && map_depth != 16 && map_depth != 24 && map_depth != 32) : map_depth != 0)
+    return false;
   const bool gray = type == 3 || type == 11;
-  if (palette || gray ? depth != 8 && depth != 16 : depth != 15 && depth != 16 && depth != 24 && depth != 32) return false;
+  if (palette || gray ? depth != 8 && depth != 16 : depth != 15 && depth != 16 && depth != 24 && depth != 32)
+    return false;
   return le16_at(b, 12) != 0 && le16_at(b, 14) != 0 && (u8_at(b, 17) & 0xc0) == 0;
 }
 
 // True where the first element of an XML text is <svg>. An HTML page with an <svg> inside is not a picture.
 bool is_svg(Bytes b) {
   std::string text(reinterpret_cast<const char*>(b.data()), std::min<size_t>(b.size(), 4096));
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   std::string_view rest = text;
   if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);
   for (;;) {
     while (!rest.empty() && is_space(static_cast<unsigned char>(rest.front()))) rest.remove_prefix(1);
     std::string_view end;
-    if (rest.starts_with("<?")) end = "?>";
-    else if (rest.starts_with("<!--")) end = "-->";
-    else if (rest.starts_with("<!doctype svg")) end = ">";
-    else return rest.starts_with("<svg");
+    if (rest.starts_with("<?"))
+      end = "?>";
+    else if (rest.starts_with("<!--"))
+      end = "-->";
+    else if (rest.starts_with("<!doctype svg"))
+      end = ">";
+    else
+      return rest.starts_with("<svg");
     const size_t stop = rest.find(end);
     if (stop == std::string_view::npos) return false;
     rest.remove_prefix(stop + end.size());
   }
 }
 
-constexpr std::string_view kHeifBrands[] = {"heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1", "miaf", "avif", "avis"};
+constexpr std::string_view kHeifBrands[] = {"heic", "heix", "hevc", "hevx", "heim", "heis",
+                                            "mif1", "msf1", "miaf", "avif", "avis"};
 
 // An ISO base media file: HEIF by its brands, otherwise a video. Compatible brands count too: many writers put the
 // precise brand only there.
@@ -123,7 +131,8 @@ Sniffed sniff(Bytes b) {
     return {ImageFormat::kTiff, {}};
   if (at(b, 4, "ftyp"sv) && b.size() >= 12) return sniff_ftyp(b);
   // Two letters are a weak magic: the size of the header that follows must be one of BMP's.
-  if (at(b, 0, "BM"sv) && b.size() >= 18 && le32_at(b, 14) >= 12 && le32_at(b, 14) <= 256) return {ImageFormat::kBmp, {}};
+  if (at(b, 0, "BM"sv) && b.size() >= 18 && le32_at(b, 14) >= 12 && le32_at(b, 14) <= 256)
+    return {ImageFormat::kBmp, {}};
   for (const Magic& magic : kUnread)
     if (at(b, magic.offset, magic.bytes)) return {std::nullopt, magic.name};
   if (is_pnm(b)) return {std::nullopt, "PNM"};

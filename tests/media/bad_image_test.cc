@@ -33,7 +33,9 @@ constexpr const char* kUnknown = "400 image_format_unknown";
 constexpr const char* kVariety = "400 image_format_unsupported";
 constexpr const char* kUnsupported = "415 image_format_unsupported";
 
-Buffer cut(const Buffer& file, size_t size) { return Buffer(file.begin(), file.begin() + static_cast<ptrdiff_t>(size)); }
+Buffer cut(const Buffer& file, size_t size) {
+  return Buffer(file.begin(), file.begin() + static_cast<ptrdiff_t>(size));
+}
 
 size_t find(const Buffer& file, std::string_view needle, size_t from = 0) {
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
@@ -139,31 +141,79 @@ std::vector<Row> rows() {
       {"IMA-012 PPM", [] { return to_buffer("P6\n1 1\n255\nabc"); }, kUnsupported},
       {"IMA-012 HDR", [] { return to_buffer("#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n"); }, kUnsupported},
       {"IMA-012 PIC", [] { return to_buffer("\x53\x80\xf6\x34 softimage"); }, kUnsupported},
-      {"IMA-012 TGA", [] { return to_buffer(std::string_view("\0\0\2\0\0\0\0\0\0\0\0\0\2\0\2\0\x18\0abcabcabcabc", 30)); }, kUnsupported},
-      {"IMA-012 TGA footer", [] { Buffer b(64); put(b, std::string_view("TRUEVISION-XFILE.\0", 18)); return b; }, kUnsupported},
+      {"IMA-012 TGA",
+       [] { return to_buffer(std::string_view("\0\0\2\0\0\0\0\0\0\0\0\0\2\0\2\0\x18\0abcabcabcabc", 30)); },
+       kUnsupported},
+      {"IMA-012 TGA footer",
+       [] {
+         Buffer b(64);
+         put(b, std::string_view("TRUEVISION-XFILE.\0", 18));
+         return b;
+       },
+       kUnsupported},
       {"IMA-013 JP2", [] { return to_buffer(std::string_view("\0\0\0\x0cjP  \r\n\x87\n", 12)); }, kUnsupported},
       {"IMA-013 J2K", [] { return to_buffer("\xff\x4f\xff\x51 codestream"); }, kUnsupported},
       {"IMA-013 JXL", [] { return to_buffer("\xff\x0a codestream"); }, kUnsupported},
       {"IMA-013 JXL box", [] { return to_buffer(std::string_view("\0\0\0\x0cJXL \r\n\x87\n", 12)); }, kUnsupported},
-      {"SVG", [] { return to_buffer("<?xml version='1.0'?>\n<!-- x -->\n<svg xmlns='http://www.w3.org/2000/svg'/>"); }, kUnsupported},
+      {"SVG", [] { return to_buffer("<?xml version='1.0'?>\n<!-- x -->\n<svg xmlns='http://www.w3.org/2000/svg'/>"); },
+       kUnsupported},
       {"ICO", [] { return to_buffer(std::string_view("\0\0\1\0\1\0\x10\x10", 8)); }, kUnsupported},
-      {"MP4", [] { return to_buffer(std::string_view("\0\0\0\x18" "ftypisom\0\0\2\0isomavc1", 24)); }, kUnsupported},
-      {"IMA-015 PDF first", [] { Buffer b = to_buffer("%PDF-1.7\n"); append(b, read_bytes("gray.jpg")); return b; }, kUnsupported},
-      {"IMA-015 JPEG first", [] { Buffer b = read_bytes("gray.jpg"); put(b, "%PDF-1.7\n"); return b; }, kOk},
-      {"IMA-017 bad CRC", [] { Buffer b = read_bytes("tiny.png"); return with_byte(b, find(b, "IDAT") + 20, 0x5a); }, kFailed},
+      {"MP4",
+       [] {
+         return to_buffer(
+             std::string_view("\0\0\0\x18"
+                              "ftypisom\0\0\2\0isomavc1",
+                              24));
+       },
+       kUnsupported},
+      {"IMA-015 PDF first",
+       [] {
+         Buffer b = to_buffer("%PDF-1.7\n");
+         append(b, read_bytes("gray.jpg"));
+         return b;
+       },
+       kUnsupported},
+      {"IMA-015 JPEG first",
+       [] {
+         Buffer b = read_bytes("gray.jpg");
+         put(b, "%PDF-1.7\n");
+         return b;
+       },
+       kOk},
+      {"IMA-017 bad CRC",
+       [] {
+         Buffer b = read_bytes("tiny.png");
+         return with_byte(b, find(b, "IDAT") + 20, 0x5a);
+       },
+       kFailed},
       {"IMA-018 0x0", [] { return png_head(0, 0, 8, 2); }, kFailed},
       {"IMA-019 2^31-1 square", [] { return png_head(0x7fffffff, 0x7fffffff, 8, 2); }, kTooLarge},
       {"IMA-019 2^32-1 square", [] { return png_head(0xffffffff, 0xffffffff, 8, 2); }, kTooLarge},
-      {"IMA-020 100000x100000", [] { Buffer b = png_head(100000, 100000, 8, 6); b.resize(50); return b; }, kTooLarge},
+      {"IMA-020 100000x100000",
+       [] {
+         Buffer b = png_head(100000, 100000, 8, 6);
+         b.resize(50);
+         return b;
+       },
+       kTooLarge},
       {"IMA-021 20000x20000 1-bit", [] { return png_head(20000, 20000, 1, 0); }, kTooLarge},
       {"IMA-022 at the limit", [] { return white_png(8000, 8000); }, kOk},
       {"IMA-023 limit + 1", [] { return png_head(64000001, 1, 8, 0); }, kTooLarge},
       {"IMA-023 limit + 1 row", [] { return white_png(8000, 8001); }, kTooLarge},
       {"IMA-025 palette without PLTE", [] { return make_png({.color = 3, .rows = Buffer(2)}); }, kFailed},
       {"IMA-026 palette index out of range",
-       [] { return make_png({.color = 3, .rows = Buffer(2, std::byte{9}), .before_pixels = png_chunk("PLTE", Buffer(3))}); }, ""},
+       [] {
+         return make_png({.color = 3, .rows = Buffer(2, std::byte{9}), .before_pixels = png_chunk("PLTE", Buffer(3))});
+       },
+       ""},
       {"IMA-026 ... with a valid filter",
-       [] { return make_png({.width = 2, .color = 3, .rows = to_buffer(std::string_view("\0\x09\xff", 3)), .before_pixels = png_chunk("PLTE", Buffer(3))}); }, kOk},
+       [] {
+         return make_png({.width = 2,
+                          .color = 3,
+                          .rows = to_buffer(std::string_view("\0\x09\xff", 3)),
+                          .before_pixels = png_chunk("PLTE", Buffer(3))});
+       },
+       kOk},
       {"IMA-028 IDAT too long", [] { return make_png({.rows = Buffer(4000)}); }, ""},
       {"IDAT too short", [] { return make_png({.width = 9, .height = 9, .rows = Buffer(40)}); }, kFailed},
       {"IMA-029 zTXt bomb", [] { return png_with_chunks(bomb_chunk("zTXt")); }, kOk},
@@ -171,57 +221,149 @@ std::vector<Row> rows() {
       {"IMA-029 iCCP bomb", [] { return png_with_chunks(bomb_chunk("iCCP")); }, kOk},
       {"IMA-030 100,000 known chunks", [] { return png_with_chunks(tiny_chunks("tEXt", 100000)); }, kOk},
       {"IMA-030 100,000 unknown chunks", [] { return png_with_chunks(tiny_chunks("abCd", 100000)); }, kOk},
-      {"IMA-032 APNG", [] {
+      {"IMA-032 APNG",
+       [] {
          PngSpec spec{.rows = to_buffer(std::string_view("\0\1\2\3", 4))};
          spec.before_pixels = png_chunk("acTL", Buffer(8));
-         for (int i = 0; i < 10000; ++i) append(spec.after_pixels, png_chunk("fcTL", Buffer(26))), append(spec.after_pixels, png_chunk("fdAT", Buffer(12)));
+         for (int i = 0; i < 10000; ++i)
+           append(spec.after_pixels, png_chunk("fcTL", Buffer(26))),
+               append(spec.after_pixels, png_chunk("fdAT", Buffer(12)));
          return make_png(spec);
-       }, kOk},
+       },
+       kOk},
       {"IMA-033 transparent", [] { return make_png({.width = 2, .color = 6, .rows = Buffer(9)}); }, kOk},
       {"IMA-034 JPEG 65535x65535", [] { return jpeg_with_size(65535, 65535); }, kTooLarge},
       {"IMA-034 JPEG 65500x65500", [] { return jpeg_with_size(65500, 65500); }, kTooLarge},
       {"IMA-035 JPEG height 0", [] { return jpeg_with_size(100, 0); }, kFailed},
       {"IMA-036 10,000 scans", [] { return progressive_with_scans(10000); }, kFailed},
       {"many scans within the cap", [] { return progressive_with_scans(100); }, kOk},
-      {"IMA-037 arithmetic", [] { Buffer b = read_bytes("portrait.jpg"); return with_byte(b, segment(b, 0xc0) + 1, 0xc9); }, kVariety},
-      {"lossless JPEG", [] { Buffer b = read_bytes("portrait.jpg"); return with_byte(b, segment(b, 0xc0) + 1, 0xc3); }, kVariety},
-      {"IMA-038 12 bits", [] { Buffer b = read_bytes("portrait.jpg"); return with_byte(b, segment(b, 0xc0) + 4, 12); }, kVariety},
+      {"IMA-037 arithmetic",
+       [] {
+         Buffer b = read_bytes("portrait.jpg");
+         return with_byte(b, segment(b, 0xc0) + 1, 0xc9);
+       },
+       kVariety},
+      {"lossless JPEG",
+       [] {
+         Buffer b = read_bytes("portrait.jpg");
+         return with_byte(b, segment(b, 0xc0) + 1, 0xc3);
+       },
+       kVariety},
+      {"IMA-038 12 bits",
+       [] {
+         Buffer b = read_bytes("portrait.jpg");
+         return with_byte(b, segment(b, 0xc0) + 4, 12);
+       },
+       kVariety},
       {"IMA-039 CMYK", [] { return read_bytes("cmyk.jpg"); }, kOk},
-      {"IMA-041 bad Huffman table", [] { Buffer b = read_bytes("portrait.jpg"); return with_byte(b, segment(b, 0xc4) + 5, 0xff); }, kFailed},
-      {"IMA-042 RST chaos", [] {
+      {"IMA-041 bad Huffman table",
+       [] {
+         Buffer b = read_bytes("portrait.jpg");
+         return with_byte(b, segment(b, 0xc4) + 5, 0xff);
+       },
+       kFailed},
+      {"IMA-042 RST chaos",
+       [] {
          Buffer b = read_bytes("large.jpg");
-         for (size_t i = segment(b, 0xda) + 200; i + 2 < b.size(); i += 997) b[i] = std::byte{0xff}, b[i + 1] = static_cast<std::byte>(0xd0 + i % 8);
+         for (size_t i = segment(b, 0xda) + 200; i + 2 < b.size(); i += 997)
+           b[i] = std::byte{0xff}, b[i + 1] = static_cast<std::byte>(0xd0 + i % 8);
          return b;
-       }, ""},
+       },
+       ""},
       {"IMA-044 orientation 0", [] { return with_jpeg_exif(read_bytes("gray.jpg"), make_exif(0)); }, kOk},
       {"IMA-044 orientation 9", [] { return with_jpeg_exif(read_bytes("gray.jpg"), make_exif(9)); }, kOk},
       {"IMA-044 orientation 65535", [] { return with_jpeg_exif(read_bytes("gray.jpg"), make_exif(65535)); }, kOk},
       {"IMA-045 EXIF loop", [] { return with_jpeg_exif(read_bytes("gray.jpg"), make_exif(1, true, 8)); }, kOk},
-      {"EXIF directory outside", [] { return with_jpeg_exif(read_bytes("gray.jpg"), to_buffer(std::string_view("II*\0\xff\xff\xff\xff", 8))); }, kOk},
+      {"EXIF directory outside",
+       [] { return with_jpeg_exif(read_bytes("gray.jpg"), to_buffer(std::string_view("II*\0\xff\xff\xff\xff", 8))); },
+       kOk},
       {"IMA-049 WebP 16383x16383", [] { return webp_header(16383, 16383); }, kTooLarge},
       {"WebP without data", [] { return webp_header(100, 100); }, kFailed},
       {"IMA-052 GIF without frames", [] { return gif_with({}); }, kFailed},
       {"GIF frame 0x5", [] { return gif_with(gif_frame({.width = 0, .height = 5})); }, kFailed},
-      {"IMA-055 bad LZW code", [] { Buffer f = gif_frame({.width = 2, .height = 1, .indices = {1, 1}}); return gif_with(with_byte(f, f.size() - 3, 0xf0)); }, kFailed},
-      {"GIF with too few pixels", [] { return gif_with(gif_frame({.width = 4, .height = 4, .indices = {1, 1, 1}})); }, kFailed},
-      {"GIF 65535x65535", [] { Buffer b = gif_head(65535, 65535, {}); append(b, gif_frame({.indices = {0}})); return b; }, kTooLarge},
+      {"IMA-055 bad LZW code",
+       [] {
+         Buffer f = gif_frame({.width = 2, .height = 1, .indices = {1, 1}});
+         return gif_with(with_byte(f, f.size() - 3, 0xf0));
+       },
+       kFailed},
+      {"GIF with too few pixels",
+       [] {
+         return gif_with(gif_frame({.width = 4, .height = 4, .indices = {1, 1, 1}}));
+       },
+       kFailed},
+      {"GIF 65535x65535",
+       [] {
+         Buffer b = gif_head(65535, 65535, {});
+         append(b, gif_frame({.indices = {0}}));
+         return b;
+       },
+       kTooLarge},
       {"IMA-056 100,000 frames", [] { return gif_of_frames(100000); }, kOk},
-      {"IMA-058 BMP RLE bomb", [] { return make_bmp({.width = 1 << 30, .height = 1 << 30, .bits = 8, .compression = 1, .tables = Buffer(1024), .pixels = Buffer(2)}); }, kTooLarge},
+      {"IMA-058 BMP RLE bomb",
+       [] {
+         return make_bmp({.width = 1 << 30,
+                          .height = 1 << 30,
+                          .bits = 8,
+                          .compression = 1,
+                          .tables = Buffer(1024),
+                          .pixels = Buffer(2)});
+       },
+       kTooLarge},
       {"BMP height -2^31", [] { return make_bmp({.width = 1, .height = INT32_MIN}); }, kTooLarge},
       {"BMP width -1", [] { return make_bmp({.width = -1, .height = 1}); }, kFailed},
-      {"BMP RLE that never ends", [] { return make_bmp({.width = 8, .height = 8, .bits = 8, .compression = 1, .tables = Buffer(1024), .pixels = Buffer(2, std::byte{1})}); }, kFailed},
-      {"BMP RLE outside", [] { return make_bmp({.width = 2, .height = 1, .bits = 8, .compression = 1, .tables = Buffer(1024), .pixels = to_buffer(std::string_view("\xff\0\0\1", 4))}); }, kFailed},
-      {"BMP RLE delta outside", [] { return make_bmp({.width = 2, .height = 1, .bits = 8, .compression = 1, .tables = Buffer(1024), .pixels = to_buffer(std::string_view("\0\2\xff\xff\1\1\0\1", 8))}); }, kFailed},
-      {"BMP 300 colours", [] { return make_bmp({.bits = 8, .colors = 300, .tables = Buffer(1200), .pixels = Buffer(4)}); }, kFailed},
+      {"BMP RLE that never ends",
+       [] {
+         return make_bmp({.width = 8,
+                          .height = 8,
+                          .bits = 8,
+                          .compression = 1,
+                          .tables = Buffer(1024),
+                          .pixels = Buffer(2, std::byte{1})});
+       },
+       kFailed},
+      {"BMP RLE outside",
+       [] {
+         return make_bmp({.width = 2,
+                          .height = 1,
+                          .bits = 8,
+                          .compression = 1,
+                          .tables = Buffer(1024),
+                          .pixels = to_buffer(std::string_view("\xff\0\0\1", 4))});
+       },
+       kFailed},
+      {"BMP RLE delta outside",
+       [] {
+         return make_bmp({.width = 2,
+                          .height = 1,
+                          .bits = 8,
+                          .compression = 1,
+                          .tables = Buffer(1024),
+                          .pixels = to_buffer(std::string_view("\0\2\xff\xff\1\1\0\1", 8))});
+       },
+       kFailed},
+      {"BMP 300 colours",
+       [] { return make_bmp({.bits = 8, .colors = 300, .tables = Buffer(1200), .pixels = Buffer(4)}); }, kFailed},
       {"BMP cut", [] { return make_bmp({.width = 2000, .height = 2000, .pixels = Buffer(100)}); }, kFailed},
       {"BMP with a JPEG", [] { return make_bmp({.bits = 24, .compression = 4, .pixels = Buffer(100)}); }, kVariety},
-      {"BMP overlapping masks", [] { return make_bmp({.bits = 32, .compression = 3, .tables = Buffer(12, std::byte{255}), .pixels = Buffer(4)}); }, kFailed},
+      {"BMP overlapping masks",
+       [] {
+         return make_bmp({.bits = 32, .compression = 3, .tables = Buffer(12, std::byte{255}), .pixels = Buffer(4)});
+       },
+       kFailed},
       {"TIFF too large", [] { return make_tiff({.width = 100000, .height = 100000}); }, kTooLarge},
       {"TIFF cut", [] { return make_tiff({.width = 500, .height = 500, .pixels = Buffer(50)}); }, kFailed},
       {"TIFF old JPEG", [] { return make_tiff({.compression = 6, .pixels = Buffer(50)}); }, kVariety},
       {"TIFF 65535 samples", [] { return make_tiff({.samples = 65535, .pixels = Buffer(50)}); }, kVariety},
       {"TIFF directory outside", [] { return to_buffer(std::string_view("II*\0\xff\xff\xff\x7f", 8)); }, kFailed},
-      {"AVIF without boxes", [] { return to_buffer(std::string_view("\0\0\0\x18" "ftypavif\0\0\0\0avifmif1", 24)); }, kFailed},
+      {"AVIF without boxes",
+       [] {
+         return to_buffer(
+             std::string_view("\0\0\0\x18"
+                              "ftypavif\0\0\0\0avifmif1",
+                              24));
+       },
+       kFailed},
       {"IMA-060 2x2", [] { return white_png(2, 2); }, kOk},
       {"IMA-061 30x305", [] { return white_png(30, 305); }, kOk},
       {"IMA-063 1x200", [] { return white_png(1, 200); }, kOk},
@@ -260,7 +402,8 @@ TEST(BadImages, TheScanCapIsWhatRefuses) {
 
 TEST(BadImages, OrientationOutsideItsRangeIsIgnored) {
   const Image plain = decode_image(read_bytes("gray.jpg"));
-  for (const uint32_t o : {0u, 9u, 65535u}) EXPECT_EQ(decode_image(with_jpeg_exif(read_bytes("gray.jpg"), make_exif(o))).rgb, plain.rgb);
+  for (const uint32_t o : {0u, 9u, 65535u})
+    EXPECT_EQ(decode_image(with_jpeg_exif(read_bytes("gray.jpg"), make_exif(o))).rgb, plain.rgb);
 }
 
 TEST(BadImages, TransparentPictureIsWhite) {
@@ -278,17 +421,26 @@ TEST(BadImages, TooManyBytes) {
 
 // IMA-016, IMA-040 and their likes: a picture that is not all there is an error, wherever it was cut.
 TEST(BadImages, CutAnywhere) {
-  for (const char* name : {"tiny.png", "palette_transparent.png", "rgba.png", "portrait.jpg", "progressive.jpg", "gray.jpg", "cmyk.jpg",
-                           "lossy.webp", "lossless.webp", "rgb.bmp", "plain.heic", "plain.avif"}) {
+  for (const char* name :
+       {"tiny.png", "palette_transparent.png", "rgba.png", "portrait.jpg", "progressive.jpg", "gray.jpg", "cmyk.jpg",
+        "lossy.webp", "lossless.webp", "rgb.bmp", "plain.heic", "plain.avif"}) {
     const Buffer whole = read_bytes(name);
     for (size_t size = 12; size < whole.size(); size += 64) {
       // A JPEG of one scan is complete without its last two bytes, the end marker.
       if (whole.size() - size <= 2) continue;
       const std::string got = outcome(cut(whole, size));
       // Of the first few bytes the format may not be told.
-      EXPECT_TRUE(got == kFailed || (size < 64 && (got == kUnknown || got == kUnsupported))) << name << " cut at " << size << ": " << got;
+      EXPECT_TRUE(got == kFailed || (size < 64 && (got == kUnknown || got == kUnsupported)))
+          << name << " cut at " << size << ": " << got;
     }
   }
+}
+
+TEST(BadImages, JpegWithoutItsEndMarkerIsComplete) {
+  const Buffer whole = read_bytes("portrait.jpg");
+  EXPECT_EQ(decode_image(cut(whole, whole.size() - 2)).rgb, decode_image(whole).rgb);
+  const Buffer scans = read_bytes("progressive.jpg");  // whether a scan is missing cannot be told
+  EXPECT_EQ(outcome(cut(scans, scans.size() - 2)), kFailed);
 }
 
 long peak_kib() {
@@ -301,8 +453,9 @@ TEST(BadImages, RefusalsCostNoMemory) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "the sanitizer's own memory would be measured";
 #endif
-  const Buffer files[] = {cut(png_head(100000, 100000, 8, 6), 33), png_head(20000, 20000, 1, 0), jpeg_with_size(65500, 65500),
-                          webp_header(16383, 16383), make_tiff({.width = 100000, .height = 100000})};
+  const Buffer files[] = {cut(png_head(100000, 100000, 8, 6), 33), png_head(20000, 20000, 1, 0),
+                          jpeg_with_size(65500, 65500), webp_header(16383, 16383),
+                          make_tiff({.width = 100000, .height = 100000})};
   const long before = peak_kib();
   for (const Buffer& file : files) EXPECT_EQ(outcome(file), kTooLarge);
   EXPECT_LT(peak_kib() - before, 1024);

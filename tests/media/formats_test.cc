@@ -85,7 +85,8 @@ TEST(Orientation, LargeTilesAgreeWithPixelByPixel) {
   PngSpec spec{.width = 131, .height = 67};
   for (int y = 0; y < 67; ++y) {
     put8(spec.rows, 0);
-    for (int x = 0; x < 131; ++x) put8(spec.rows, static_cast<uint32_t>(x)), put8(spec.rows, static_cast<uint32_t>(y)), put8(spec.rows, 9);
+    for (int x = 0; x < 131; ++x)
+      put8(spec.rows, static_cast<uint32_t>(x)), put8(spec.rows, static_cast<uint32_t>(y)), put8(spec.rows, 9);
   }
   spec.after_pixels = png_chunk("eXIf", make_exif(6));
   const Image image = decode_image(make_png(spec));
@@ -101,7 +102,8 @@ TEST(Orientation, LargeTilesAgreeWithPixelByPixel) {
 
 TEST(Orientation, OfJpegWithBothByteOrders) {
   const Buffer jpeg = read_bytes("portrait.jpg");  // 100x170, upright
-  for (const bool little : {true, false}) EXPECT_EQ(decode_image(with_jpeg_exif(jpeg, make_exif(6, little))).width, 170);
+  for (const bool little : {true, false})
+    EXPECT_EQ(decode_image(with_jpeg_exif(jpeg, make_exif(6, little))).width, 170);
 }
 
 TEST(DecodePng, Gray16KeepsTheHighByte) {
@@ -149,7 +151,8 @@ TEST(DecodeGif, FirstFrameOnItsCanvas) {
   append(gif, gif_frame({.width = 3, .height = 2, .indices = {2, 2, 2, 2, 2, 2}}));
   put(gif, ";");
   const Pixels w(3, 255);
-  EXPECT_EQ(rgb_of(gif), (Pixels{255, 255, 255, 20, 20, 20, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}));
+  EXPECT_EQ(rgb_of(gif),
+            (Pixels{255, 255, 255, 20, 20, 20, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}));
   EXPECT_EQ(rgb_of(gif, kDrop), (Pixels{30, 30, 30, 20, 20, 20, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30}));
 }
 
@@ -180,25 +183,42 @@ TEST(DecodeWebp, AlphaAndAnimation) {
 TEST(DecodeBmp, DepthsAndOrders) {
   const Buffer palette = bytes_of({3, 2, 1, 0, 60, 50, 40, 0});
   // 1 bit, bottom-up: the first stored row is the lowest.
-  EXPECT_EQ(rgb_of(make_bmp({.width = 2, .height = 2, .bits = 1, .colors = 2, .tables = palette,
+  EXPECT_EQ(rgb_of(make_bmp({.width = 2,
+                             .height = 2,
+                             .bits = 1,
+                             .colors = 2,
+                             .tables = palette,
                              .pixels = bytes_of({0x40, 0, 0, 0, 0x80, 0, 0, 0})})),
             (Pixels{40, 50, 60, 1, 2, 3, 1, 2, 3, 40, 50, 60}));
-  EXPECT_EQ(rgb_of(make_bmp({.width = 3, .height = -1, .bits = 4, .colors = 2, .tables = palette,
+  EXPECT_EQ(rgb_of(make_bmp({.width = 3,
+                             .height = -1,
+                             .bits = 4,
+                             .colors = 2,
+                             .tables = palette,
                              .pixels = bytes_of({0x01, 0x00, 0, 0})})),
             (Pixels{1, 2, 3, 40, 50, 60, 1, 2, 3}));
   // Top-down 24 bits with row padding.
-  EXPECT_EQ(rgb_of(make_bmp({.width = 1, .height = -2, .pixels = bytes_of({3, 2, 1, 0, 6, 5, 4, 0})})), (Pixels{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(rgb_of(make_bmp({.width = 1, .height = -2, .pixels = bytes_of({3, 2, 1, 0, 6, 5, 4, 0})})),
+            (Pixels{1, 2, 3, 4, 5, 6}));
   // 16 bits: 5-5-5 by default, 5-6-5 by masks.
   EXPECT_EQ(rgb_of(make_bmp({.width = 2, .height = 1, .bits = 16, .pixels = bytes_of({0x00, 0x7c, 0x1f, 0x00})})),
             (Pixels{255, 0, 0, 0, 0, 255}));
-  EXPECT_EQ(rgb_of(make_bmp({.width = 2, .height = 1, .bits = 16, .compression = 3,
+  EXPECT_EQ(rgb_of(make_bmp({.width = 2,
+                             .height = 1,
+                             .bits = 16,
+                             .compression = 3,
                              .tables = bytes_of({0, 0xf8, 0, 0, 0xe0, 7, 0, 0, 0x1f, 0, 0, 0}),
                              .pixels = bytes_of({0xe0, 0x07, 0x00, 0xf8})})),
             (Pixels{0, 255, 0, 255, 0, 0}));
   // 32 bits: the fourth byte means nothing without a mask; with one, it is alpha.
-  EXPECT_EQ(rgb_of(make_bmp({.width = 1, .height = 1, .bits = 32, .pixels = bytes_of({3, 2, 1, 0})})), (Pixels{1, 2, 3}));
+  EXPECT_EQ(rgb_of(make_bmp({.width = 1, .height = 1, .bits = 32, .pixels = bytes_of({3, 2, 1, 0})})),
+            (Pixels{1, 2, 3}));
   const Buffer masks = bytes_of({0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255});
-  const BmpSpec alpha{.width = 2, .height = 1, .bits = 32, .compression = 6, .tables = masks,
+  const BmpSpec alpha{.width = 2,
+                      .height = 1,
+                      .bits = 32,
+                      .compression = 6,
+                      .tables = masks,
                       .pixels = bytes_of({3, 2, 1, 255, 3, 2, 1, 0})};
   EXPECT_EQ(rgb_of(make_bmp(alpha)), (Pixels{1, 2, 3, 255, 255, 255}));
   EXPECT_EQ(rgb_of(make_bmp(alpha), kDrop), (Pixels{1, 2, 3, 1, 2, 3}));
@@ -209,16 +229,22 @@ TEST(DecodeBmp, RunLengths) {
   // Lower row: run of two 1s, literal 2 0 1 (padded); then a delta to the upper row's second pixel; a 2; the end.
   const Buffer rle8 = bytes_of({2, 1, 0, 3, 2, 0, 1, 0, 0, 0, 0, 2, 1, 0, 1, 2, 0, 1});
   const Pixels expected = {1, 1, 1, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 1, 1, 1, 2, 2, 2};
-  EXPECT_EQ(rgb_of(make_bmp({.width = 5, .height = 2, .bits = 8, .compression = 1, .colors = 3, .tables = palette, .pixels = rle8})),
-            expected);
+  EXPECT_EQ(
+      rgb_of(make_bmp(
+          {.width = 5, .height = 2, .bits = 8, .compression = 1, .colors = 3, .tables = palette, .pixels = rle8})),
+      expected);
   const Buffer rle4 = bytes_of({2, 0x11, 0, 3, 0x20, 0x10, 0, 0, 0, 2, 1, 0, 1, 0x20, 0, 1});
-  EXPECT_EQ(rgb_of(make_bmp({.width = 5, .height = 2, .bits = 4, .compression = 2, .colors = 3, .tables = palette, .pixels = rle4})),
-            expected);
+  EXPECT_EQ(
+      rgb_of(make_bmp(
+          {.width = 5, .height = 2, .bits = 4, .compression = 2, .colors = 3, .tables = palette, .pixels = rle4})),
+      expected);
 }
 
 TEST(DecodeTiff, GrayAndBothKindsOfAlpha) {
-  EXPECT_EQ(rgb_of(make_tiff({.width = 2, .samples = 1, .pixels = bytes_of({7, 200})})), (Pixels{7, 7, 7, 200, 200, 200}));
-  const TiffSpec straight{.width = 2, .samples = 4, .extra_samples = 2, .pixels = bytes_of({10, 20, 30, 255, 90, 90, 90, 0})};
+  EXPECT_EQ(rgb_of(make_tiff({.width = 2, .samples = 1, .pixels = bytes_of({7, 200})})),
+            (Pixels{7, 7, 7, 200, 200, 200}));
+  const TiffSpec straight{
+      .width = 2, .samples = 4, .extra_samples = 2, .pixels = bytes_of({10, 20, 30, 255, 90, 90, 90, 0})};
   EXPECT_EQ(rgb_of(make_tiff(straight)), (Pixels{10, 20, 30, 255, 255, 255}));
   const TiffSpec premultiplied{.samples = 4, .extra_samples = 1, .pixels = bytes_of({50, 0, 100, 128})};
   EXPECT_EQ(rgb_of(make_tiff(premultiplied)), (Pixels{177, 127, 227}));
@@ -231,7 +257,8 @@ void expect_ramp(const Image& image, bool turned) {
   ASSERT_EQ(image.height, turned ? 96 : 64);
   for (int y = 4; y < image.height - 4; y += 7) {
     for (int x = 4; x < image.width - 4; x += 7) {
-      const uint8_t* p = image.rgb.data() + 3 * (static_cast<size_t>(y) * static_cast<size_t>(image.width) + static_cast<size_t>(x));
+      const uint8_t* p =
+          image.rgb.data() + 3 * (static_cast<size_t>(y) * static_cast<size_t>(image.width) + static_cast<size_t>(x));
       const int sx = turned ? y : x, sy = turned ? 63 - x : y;  // a quarter turn clockwise
       ASSERT_NEAR(p[0], sx * 255 / 95, 12) << x << "," << y;
       ASSERT_NEAR(p[1], sy * 255 / 63, 12) << x << "," << y;

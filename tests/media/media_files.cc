@@ -177,11 +177,17 @@ Buffer make_bmp(const BmpSpec& spec) {
 }
 
 Buffer make_tiff(const TiffSpec& spec) {
-  std::vector<std::array<uint32_t, 4>> entries = {
-      {256, 4, 1, spec.width},   {257, 4, 1, spec.height},      {258, 3, 1, 8},
-      {259, 3, 1, spec.compression}, {262, 3, 1, spec.samples >= 3 ? 2u : 1u}, {273, 4, 1, 0},
-      {274, 3, 1, spec.orientation}, {277, 3, 1, spec.samples},  {278, 4, 1, spec.height},
-      {279, 4, 1, static_cast<uint32_t>(spec.pixels.size())}, {284, 3, 1, 1}};
+  std::vector<std::array<uint32_t, 4>> entries = {{256, 4, 1, spec.width},
+                                                  {257, 4, 1, spec.height},
+                                                  {258, 3, 1, 8},
+                                                  {259, 3, 1, spec.compression},
+                                                  {262, 3, 1, spec.samples >= 3 ? 2u : 1u},
+                                                  {273, 4, 1, 0},
+                                                  {274, 3, 1, spec.orientation},
+                                                  {277, 3, 1, spec.samples},
+                                                  {278, 4, 1, spec.height},
+                                                  {279, 4, 1, static_cast<uint32_t>(spec.pixels.size())},
+                                                  {284, 3, 1, 1}};
   if (spec.extra_samples >= 0) entries.push_back({338, 3, 1, static_cast<uint32_t>(spec.extra_samples)});
   const uint32_t bits_at = static_cast<uint32_t>(8 + 2 + 12 * entries.size() + 4);
   const uint32_t pixels_at = bits_at + 2 * spec.samples;
@@ -228,13 +234,15 @@ Buffer webp_lossless(const std::vector<uint8_t>& rgba, int width, int height) {
 Buffer webp_extended_header(uint32_t flags, int width, int height) {
   Buffer out;
   put32le(out, flags);
-  for (const int side : {width - 1, height - 1}) put16le(out, static_cast<uint32_t>(side)), put8(out, static_cast<uint32_t>(side) >> 16);
+  for (const int side : {width - 1, height - 1})
+    put16le(out, static_cast<uint32_t>(side)), put8(out, static_cast<uint32_t>(side) >> 16);
   return riff_chunk("VP8X", out);
 }
 
 Buffer webp_animation_frame(const Buffer& webp_file, int x, int y, int width, int height) {
   Buffer out;
-  for (const int v : {x / 2, y / 2, width - 1, height - 1}) put16le(out, static_cast<uint32_t>(v)), put8(out, static_cast<uint32_t>(v) >> 16);
+  for (const int v : {x / 2, y / 2, width - 1, height - 1})
+    put16le(out, static_cast<uint32_t>(v)), put8(out, static_cast<uint32_t>(v) >> 16);
   put32le(out, 100);  // 24 bits of duration, no flags
   out.insert(out.end(), webp_file.begin() + 12, webp_file.end());
   return riff_chunk("ANMF", out);

@@ -19,16 +19,22 @@ namespace qvl::test {
 
 using Buffer = std::vector<std::byte>;
 
-inline std::filesystem::path data_folder() { return std::filesystem::path(QVL_SOURCE_DIR) / "tests" / "data" / "media"; }
+inline std::filesystem::path data_folder() {
+  return std::filesystem::path(QVL_SOURCE_DIR) / "tests" / "data" / "media";
+}
 
 inline Buffer to_buffer(std::string_view text) {
   Buffer out(text.size());
   std::memcpy(out.data(), text.data(), text.size());
   return out;
 }
-inline std::string read_text(const std::string& name) { return read_file(data_folder() / name, ErrorKind::kInternal, "test_data"); }
+inline std::string read_text(const std::string& name) {
+  return read_file(data_folder() / name, ErrorKind::kInternal, "test_data");
+}
 inline Buffer read_bytes(const std::string& name) { return to_buffer(read_text(name)); }
-inline Json read_json(const std::string& name) { return parse_json(read_text(name), name, ErrorKind::kInternal, "test_data"); }
+inline Json read_json(const std::string& name) {
+  return parse_json(read_text(name), name, ErrorKind::kInternal, "test_data");
+}
 template <typename T>
 std::string sha256_of(const std::vector<T>& values) {
   return hex(sha256(std::as_bytes(std::span(values))));
@@ -47,7 +53,7 @@ void append(Buffer& out, const Buffer& more);
 struct PngSpec {
   uint32_t width = 1, height = 1;
   int depth = 8, color = 2, interlace = 0;
-  Buffer rows = {};          // packed samples, every row led by its filter byte
+  Buffer rows = {};           // packed samples, every row led by its filter byte
   Buffer before_pixels = {};  // whole chunks between IHDR and IDAT
   Buffer after_pixels = {};
 };

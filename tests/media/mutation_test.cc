@@ -1,4 +1,5 @@
-// Pictures with random damage: each decodes or is refused with an Error; run under ASan and UBSan, nothing leaks or strays.
+// Pictures with random damage: each decodes or is refused with an Error; run under ASan and UBSan, nothing leaks or
+// strays.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -12,9 +13,13 @@ namespace {
 
 using namespace test;
 
-constexpr const char* kSeeds[] = {"tiny.png",       "palette_transparent.png", "one_bit.png",  "gray16.png", "gray.jpg", "exif6.jpg",
-                                  "progressive.jpg", "cmyk.jpg",                "lossy.webp",   "lossless.webp", "anim.gif", "rgb.bmp",
-                                  "plain.heic",     "alpha.avif"};
+constexpr const char* kSeeds[] = {"tiny.png",        "palette_transparent.png",
+                                  "one_bit.png",     "gray16.png",
+                                  "gray.jpg",        "exif6.jpg",
+                                  "progressive.jpg", "cmyk.jpg",
+                                  "lossy.webp",      "lossless.webp",
+                                  "anim.gif",        "rgb.bmp",
+                                  "plain.heic",      "alpha.avif"};
 
 Buffer tiff_seed() {
   TiffSpec spec{.width = 40, .height = 30, .orientation = 6, .pixels = Buffer(3600)};
@@ -47,12 +52,14 @@ Buffer damaged(const Buffer& seed, std::mt19937& random) {
     file[at] = pick(2) == 0 ? static_cast<std::byte>(kTelling[pick(6)]) : static_cast<std::byte>(pick(256));
   }
   if (pick(4) == 0) file.resize(1 + pick(file.size()));
-  if (pick(8) == 0) file.insert(file.begin() + static_cast<ptrdiff_t>(pick(file.size())), 1 + pick(64), std::byte{0xa5});
+  if (pick(8) == 0)
+    file.insert(file.begin() + static_cast<ptrdiff_t>(pick(file.size())), 1 + pick(64), std::byte{0xa5});
   return file;
 }
 
 TEST(Mutations, DecodeOrRefuse) {
-  std::map<std::string, Buffer> seeds = {{"tiff", tiff_seed()}, {"rle.bmp", bmp_rle_seed()}, {"anim.webp", animated_webp_seed()}};
+  std::map<std::string, Buffer> seeds = {
+      {"tiff", tiff_seed()}, {"rle.bmp", bmp_rle_seed()}, {"anim.webp", animated_webp_seed()}};
   for (const char* name : kSeeds) seeds[name] = read_bytes(name);
   // A smaller ceiling than the product's keeps the test quick; what is above it is refused before it costs anything.
   DecodeOptions options;

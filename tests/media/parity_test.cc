@@ -1,9 +1,10 @@
 // The reference's own numbers: decoded pixels, sizes, resized pixels, patches, frame indices and times, all exact.
 #include <gtest/gtest.h>
 
-#include <charconv>
+#include <atomic>
 #include <map>
 #include <sstream>
+#include <thread>
 
 #include "media/preprocess.h"
 #include "tests/media/media_files.h"
@@ -32,7 +33,8 @@ TEST(DecodeParity, EveryReferencePicture) {
   const Json pictures = read_json("images.json");
   ASSERT_GE(pictures.size(), 26u);
   for (const auto& [name, expected] : pictures.items()) {
-    // Pillow clips 16-bit grey at 255 (golden README, fact 8: a quirk); here it keeps the high byte. DecodeFormats.Gray16.
+    // Pillow clips 16-bit grey at 255 (golden README, fact 8: a quirk); here it keeps the high byte.
+    // DecodeFormats.Gray16.
     if (name == "gray16.png") continue;
     SCOPED_TRACE(name);
     const Buffer bytes = read_bytes(name);
@@ -44,6 +46,21 @@ TEST(DecodeParity, EveryReferencePicture) {
     EXPECT_EQ(info.height, image.height);
     EXPECT_EQ(info.width, image.width);
   }
+}
+
+TEST(DecodeParity, SamePixelsOnManyThreads) {
+  const Json pictures = read_json("images.json");
+  std::atomic<int> right{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (const auto& [name, expected] : pictures.items())
+        if (name != "gray16.png" && sha256_of(decode_image(read_bytes(name), kDrop).rgb) == expected["rgb_sha256"])
+          ++right;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 4 * (static_cast<int>(pictures.size()) - 1));
 }
 
 TEST(SmartResizeParity, EveryImageRow) {
@@ -68,7 +85,8 @@ TEST(SmartResizeParity, EveryVideoRow) {
     SCOPED_TRACE(r[0] + " frames " + r[1] + "x" + r[2]);
     const PixelLimits limits{std::stoll(r[5]), std::stoll(r[6])};
     const auto call = [&] {
-      return smart_resize_video(std::stoi(r[0]), std::stoi(r[1]), std::stoi(r[2]), std::stoi(r[3]), std::stoi(r[4]), limits);
+      return smart_resize_video(std::stoi(r[0]), std::stoi(r[1]), std::stoi(r[2]), std::stoi(r[3]), std::stoi(r[4]),
+                                limits);
     };
     if (r[7] == "error") {
       EXPECT_THROW(call(), Error);
@@ -103,7 +121,8 @@ std::map<std::string, Image> read_pictures(const std::string& name) {
   const std::string file = read_text(name);
   uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, file.data(), 8);
-  const Json header = parse_json(std::string_view(file).substr(8, header_bytes), name, ErrorKind::kInternal, "test_data");
+  const Json header =
+      parse_json(std::string_view(file).substr(8, header_bytes), name, ErrorKind::kInternal, "test_data");
   std::map<std::string, Image> pictures;
   for (const auto& [tensor, info] : header.items()) {
     const size_t begin = info["data_offsets"][0], end = info["data_offsets"][1];
@@ -144,7 +163,8 @@ TEST(PatchParity, RealSettings) {
 std::vector<Image> reference_frames(const std::string& video, const std::vector<int>& indices) {
   std::vector<Image> frames;
   for (const int i : indices)
-    frames.push_back(decode_image(read_bytes(fmt::format("frames/{}/{:04}.png", video.substr(0, video.rfind('.')), i)), kDrop));
+    frames.push_back(
+        decode_image(read_bytes(fmt::format("frames/{}/{:04}.png", video.substr(0, video.rfind('.')), i)), kDrop));
   return frames;
 }
 

@@ -1,4 +1,6 @@
 // Properties that hold for every input, and the errors of the preprocessing functions.
+#include "media/preprocess.h"
+
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -6,7 +8,6 @@
 #include <limits>
 
 #include "media/data_uri.h"
-#include "media/preprocess.h"
 #include "tests/media/media_files.h"
 
 namespace qvl {
@@ -26,7 +27,8 @@ std::string code_of(const Call& call) {
 
 TEST(SmartResize, NeverGivesASideOfZero) {
   constexpr int64_t kBudgets[] = {1, 32, 1024, 65536, 131072, 16777216, 64000000};
-  constexpr int kSides[] = {1, 2, 15, 16, 17, 31, 32, 33, 48, 50, 99, 100, 199, 200, 201, 1000, 6400, 10000, 20000, 65535, 113137, 10000000};
+  constexpr int kSides[] = {1,   2,   15,  16,  17,   31,   32,    33,    48,    50,     99,
+                            100, 199, 200, 201, 1000, 6400, 10000, 20000, 65535, 113137, 10000000};
   for (const int h : kSides) {
     for (const int w : kSides) {
       if (std::max(h, w) > 200 * int64_t{std::min(h, w)}) {
@@ -43,7 +45,8 @@ TEST(SmartResize, NeverGivesASideOfZero) {
           ASSERT_EQ(size.width % 32, 0);
           // Above the budget only where a side could not shrink further, or where the least asks for it by rounding up.
           const int64_t area = int64_t{size.height} * size.width;
-          ASSERT_TRUE(area <= most || size.height == 32 || size.width == 32 || least * 3 > most) << h << "x" << w << " " << most;
+          ASSERT_TRUE(area <= most || size.height == 32 || size.width == 32 || least * 3 > most)
+              << h << "x" << w << " " << most;
         }
       }
     }
@@ -88,7 +91,8 @@ TEST(FrameSampling, ExtremeRates) {
   EXPECT_EQ(sample_frames(48, 0, 2, 4, 768).indices.size(), 4u);  // unknown: 24
   EXPECT_EQ(sample_frames(48, std::nan(""), 2, 4, 768).indices.size(), 4u);
   EXPECT_EQ(sample_frames(std::numeric_limits<int>::max(), 1e-300, 1e9, 4, 768).indices.size(), 768u);
-  EXPECT_EQ(sample_frames(std::numeric_limits<int>::max(), 1, 1, 4, 768).indices.back(), std::numeric_limits<int>::max() - 1);
+  EXPECT_EQ(sample_frames(std::numeric_limits<int>::max(), 1, 1, 4, 768).indices.back(),
+            std::numeric_limits<int>::max() - 1);
   EXPECT_EQ(sample_frames(2, 1e300, 1e-300, 4, 768).indices, (std::vector<int>{0, 1}));
 }
 
@@ -96,7 +100,8 @@ TEST(ResizeBicubic, KeepsConstantsAndEqualSizes) {
   Image gray{33, 57, std::vector<uint8_t>(33 * 57 * 3, 200)};
   for (const Size size : {Size{64, 96}, Size{32, 32}, Size{57, 32}, Size{32, 33}, Size{1, 1}}) {
     const Image got = resize_bicubic(gray, size);
-    EXPECT_EQ(got.rgb, std::vector<uint8_t>(static_cast<size_t>(size.height * size.width * 3), 200)) << size.height << "x" << size.width;
+    EXPECT_EQ(got.rgb, std::vector<uint8_t>(static_cast<size_t>(size.height * size.width * 3), 200))
+        << size.height << "x" << size.width;
   }
   gray.rgb[7] = 3;
   EXPECT_EQ(resize_bicubic(gray, {57, 33}).rgb, gray.rgb);
@@ -134,7 +139,8 @@ TEST(Patchify, RowAndColumnOrder) {
       for (int c = 0; c < 3; ++c) {
         for (int t = 0; t < 2; ++t) {
           const int pr = y / 16, pc = x / 16;
-          const int row = ((pr / 2 * 2 + pc / 2) * 2 + pr % 2) * 2 + pc % 2, column = ((c * 2 + t) * 16 + y % 16) * 16 + x % 16;
+          const int row = ((pr / 2 * 2 + pc / 2) * 2 + pr % 2) * 2 + pc % 2,
+                    column = ((c * 2 + t) * 16 + y % 16) * 16 + x % 16;
           const int u = (t * 101 + y * 7 + x * 3 + c * 31) % 256;
           ASSERT_EQ(got.values[static_cast<size_t>(row * 1536 + column)], (static_cast<float>(u) - 127.5f) / 127.5f);
         }
@@ -171,8 +177,11 @@ TEST_F(ProcessorConfigFiles, MissingFilesGiveDefaults) {
 }
 
 TEST_F(ProcessorConfigFiles, NewAndOldKeys) {
-  write("preprocessor_config.json", R"({"min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14, "size": null, "image_mean": [0.5, 0.5, 0.5]})");
-  write("video_preprocessor_config.json", R"({"size": {"shortest_edge": 5000, "longest_edge": 6000}, "patch_size": 14, "fps": 1.5, "max_frames": 32})");
+  write(
+      "preprocessor_config.json",
+      R"({"min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14, "size": null, "image_mean": [0.5, 0.5, 0.5]})");
+  write("video_preprocessor_config.json",
+        R"({"size": {"shortest_edge": 5000, "longest_edge": 6000}, "patch_size": 14, "fps": 1.5, "max_frames": 32})");
   const ProcessorConfig c = load_processor_config(folder_);
   EXPECT_EQ(c.image.min_pixels, 3136);
   EXPECT_EQ(c.image.max_pixels, 12845056);
@@ -185,15 +194,17 @@ TEST_F(ProcessorConfigFiles, NewAndOldKeys) {
 }
 
 TEST_F(ProcessorConfigFiles, BadValues) {
-  for (const char* bad : {"", "[]", "{", R"({"patch_size": 0})", R"({"patch_size": "16"})", R"({"patch_size": 1e9})", R"({"merge_size": -2})",
-                          R"({"temporal_patch_size": 9223372036854775808})", R"({"size": 5})", R"({"size": {"shortest_edge": 0}})",
-                          R"({"size": {"shortest_edge": 10, "longest_edge": 9}})", R"({"image_mean": [0.48, 0.45, 0.40]})",
-                          R"({"image_std": [1, 1]})", R"({"max_pixels": 18446744073709551615})"}) {
+  for (const char* bad : {"", "[]", "{", R"({"patch_size": 0})", R"({"patch_size": "16"})", R"({"patch_size": 1e9})",
+                          R"({"merge_size": -2})", R"({"temporal_patch_size": 9223372036854775808})", R"({"size": 5})",
+                          R"({"size": {"shortest_edge": 0}})", R"({"size": {"shortest_edge": 10, "longest_edge": 9}})",
+                          R"({"image_mean": [0.48, 0.45, 0.40]})", R"({"image_std": [1, 1]})",
+                          R"({"max_pixels": 18446744073709551615})"}) {
     write("preprocessor_config.json", bad);
     EXPECT_EQ(code(), "model_config") << bad;
   }
   write("preprocessor_config.json", "{}");
-  for (const char* bad : {R"({"fps": 0})", R"({"fps": "2"})", R"({"min_frames": 9, "max_frames": 8})", R"({"patch_size": 14})"}) {
+  for (const char* bad :
+       {R"({"fps": 0})", R"({"fps": "2"})", R"({"min_frames": 9, "max_frames": 8})", R"({"patch_size": 14})"}) {
     write("video_preprocessor_config.json", bad);
     EXPECT_EQ(code(), "model_config") << bad;
   }
@@ -218,8 +229,9 @@ TEST(DataUri, WhatIsRead) {
 }
 
 TEST(DataUri, WhatIsRefused) {
-  for (const char* bad : {"data:image/png;base64", "data:image/png,aGVs", "data:base64,aGVs", "a", "aGVsb", "aGVsbG8==", "aGVsbG8=a", "aGVs=", "aGVs====",
-                          "aG*s", "aGV\xc3\xa9", "=", "aGVs%zz", "data:;base64,aGVs%4"})
+  for (const char* bad :
+       {"data:image/png;base64", "data:image/png,aGVs", "data:base64,aGVs", "a", "aGVsb", "aGVsbG8==", "aGVsbG8=a",
+        "aGVs=", "aGVs====", "aG*s", "aGV\xc3\xa9", "=", "aGVs%zz", "data:;base64,aGVs%4"})
     EXPECT_EQ(code_of([&] { decode_data_uri(bad); }), "400 invalid_base64") << bad;
   EXPECT_EQ(code_of([] { decode_data_uri(std::string(1336, 'A'), 1000); }), "400 image_too_large");
   EXPECT_EQ(decode_data_uri(std::string(1334, 'A') + "\n", 1000).size(), 1000u);

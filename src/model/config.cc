@@ -70,7 +70,9 @@ MoeConfig parse_moe(const ConfigReader& text, int layers) {
   moe.mlp_only_layers = text.integers("mlp_only_layers", 0, layers - 1, kMaxLayers);
   if (!text.boolean("norm_topk_prob", true)) {
     // The reference renormalises without looking at it (golden fact 21).
-    log_warn("config.json: text_config.norm_topk_prob is false; the weights of the chosen experts are normalised all the same");
+    log_warn(
+        "config.json: text_config.norm_topk_prob is false; the weights of the chosen experts are normalised all the "
+        "same");
   }
   return moe;
 }
@@ -96,8 +98,8 @@ TextConfig parse_text(const ConfigReader& text, bool is_moe) {
   bool any_dense = false;
   for (int layer = 0; layer < out.num_hidden_layers; ++layer) any_dense |= !out.layer_is_moe(layer);
   // Of a model whose layers are all MoE the field is a leftover.
-  out.intermediate_size = text.integer("intermediate_size", any_dense ? 1 : 0, kMaxInner,
-                                       any_dense ? std::nullopt : std::optional<int>(0));
+  out.intermediate_size =
+      text.integer("intermediate_size", any_dense ? 1 : 0, kMaxInner, any_dense ? std::nullopt : std::optional<int>(0));
   return out;
 }
 
@@ -111,7 +113,8 @@ VisionConfig parse_vision(const ConfigReader& vision, const TextConfig& text) {
     vision.fail("num_heads", fmt::format("a divisor of hidden_size = {}", out.hidden_size));
   }
   // Half of the rotated pairs turn by the row and half by the column (spec 5.3).
-  if (out.hidden_size / out.num_heads % 4 != 0) vision.fail("num_heads", "hidden_size / num_heads to be a multiple of 4");
+  if (out.hidden_size / out.num_heads % 4 != 0)
+    vision.fail("num_heads", "hidden_size / num_heads to be a multiple of 4");
   out.in_channels = vision.integer("in_channels", 3, 3, 3);
   out.patch_size = vision.integer("patch_size", 1, 64, 16);
   out.temporal_patch_size = vision.integer("temporal_patch_size", 1, 16, 2);
@@ -131,7 +134,8 @@ VisionConfig parse_vision(const ConfigReader& vision, const TextConfig& text) {
   }
   // Feature j is added after decoder layer j.
   if (taps.size() > static_cast<size_t>(text.num_hidden_layers)) {
-    vision.fail("deepstack_visual_indexes", fmt::format("at most num_hidden_layers = {} numbers", text.num_hidden_layers));
+    vision.fail("deepstack_visual_indexes",
+                fmt::format("at most num_hidden_layers = {} numbers", text.num_hidden_layers));
   }
   return out;
 }
@@ -170,7 +174,8 @@ ModelConfig parse_model_config(const Json& json, const std::string& file) {
   check_quantization(root);
   const ConfigReader text = root.object("text_config");
   config.text = parse_text(text, config.model_type == "qwen3_vl_moe");
-  config.text.tie_word_embeddings = (root.has("tie_word_embeddings") ? root : text).boolean("tie_word_embeddings", false);
+  config.text.tie_word_embeddings =
+      (root.has("tie_word_embeddings") ? root : text).boolean("tie_word_embeddings", false);
   config.vision = parse_vision(root.object("vision_config"), config.text);
   const int last_id = config.text.vocab_size - 1;
   config.image_token_id = root.integer("image_token_id", 0, last_id);
@@ -178,10 +183,12 @@ ModelConfig parse_model_config(const Json& json, const std::string& file) {
   config.vision_start_token_id = root.integer("vision_start_token_id", 0, last_id);
   config.vision_end_token_id = root.integer("vision_end_token_id", 0, last_id);
   if (std::set<int>{config.image_token_id, config.video_token_id, config.vision_start_token_id,
-                    config.vision_end_token_id}.size() != 4) {
+                    config.vision_end_token_id}
+          .size() != 4) {
     root.fail("image_token_id", "four different ids for image, video, vision start and vision end");
   }
-  config.eos_token_id = (text.has("eos_token_id") ? text : root).integer_or_list("eos_token_id", 0, last_id, kMaxStopIds);
+  config.eos_token_id =
+      (text.has("eos_token_id") ? text : root).integer_or_list("eos_token_id", 0, last_id, kMaxStopIds);
   return config;
 }
 
@@ -209,8 +216,10 @@ GenerationConfig load_generation_config(const std::filesystem::path& folder, con
     out.do_sample = reader.boolean("do_sample", true);
   }
   if (out.eos_token_id.empty()) {
-    log_warn("{}: neither generation_config.json nor config.json names an eos_token_id: answers end only at their length limit",
-             folder.string());
+    log_warn(
+        "{}: neither generation_config.json nor config.json names an eos_token_id: answers end only at their length "
+        "limit",
+        folder.string());
   }
   return out;
 }

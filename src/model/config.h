@@ -17,7 +17,7 @@ namespace qvl {
 struct RopeConfig {
   double rope_theta = 5e6;
   std::array<int, 3> mrope_section = {24, 20, 20};  // t, h, w; sums to head_dim / 2
-  bool yarn = false;                                 // rope_type "yarn"; else "default"
+  bool yarn = false;                                // rope_type "yarn"; else "default"
   double factor = 1;
   int64_t original_max_position_embeddings = 0;
   double beta_fast = 32, beta_slow = 1;
@@ -63,7 +63,7 @@ struct VisionConfig {
   std::vector<int> deepstack_visual_indexes;
 
   int patch_dim() const { return in_channels * temporal_patch_size * patch_size * patch_size; }  // 1536
-  int merge_unit() const { return spatial_merge_size * spatial_merge_size; }                      // 4
+  int merge_unit() const { return spatial_merge_size * spatial_merge_size; }                     // 4
 };
 
 struct ModelConfig {
@@ -99,9 +99,9 @@ std::vector<TensorSpec> expected_tensors(const ModelConfig& config);
 int64_t parameter_count(const ModelConfig& config);  // sum over expected_tensors()
 
 // Before anything is read or packed: every expected tensor is there, with its shape and a floating-point type. Expert
-// tensors may have any layout of weights/moe_weights.h. Of a tied model a duplicate lm_head.weight is marked as taken.
-// Errors: kModel "model_tensor_missing" (the first names and the count), "model_shape", "model_dtype", and "model_config"
-// where the embedding's rows are not vocab_size.
+// tensors may have any layout of weights/moe_weights.h, and a tied model may repeat its embedding as lm_head.weight.
+// Takes none. Errors: kModel "model_tensor_missing" (the first names and the count), "model_shape", "model_dtype", and
+// "model_config" where the embedding's rows are not vocab_size.
 void check_tensors(WeightStore& store, const ModelConfig& config);
 
 }  // namespace qvl

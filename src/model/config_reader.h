@@ -1,5 +1,6 @@
-// Fields of a JSON object with their ranges, for configuration files: what is missing, of the wrong type or out of range is
-// reported as `config.json: text_config.hidden_size: expected 1..65536, found 0`. null counts as absent. Thread-safe.
+// Fields of a JSON object with their ranges, for configuration files: what is missing, of the wrong type or out of
+// range is reported as `config.json: text_config.hidden_size: expected 1..65536, found 0`. null counts as absent.
+// Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,7 @@ class ConfigReader {
   std::string word(const char* key, const std::string& fallback) const;
   // A word of which only some values are known.
   std::string word_of(const char* key, const std::vector<std::string>& allowed, const std::string& fallback) const;
-  std::vector<int> integers(const char* key, int min, int max, size_t max_count) const;  // absent: empty
+  std::vector<int> integers(const char* key, int min, int max, size_t max_count) const;         // absent: empty
   std::vector<int> integer_or_list(const char* key, int min, int max, size_t max_count) const;  // absent: empty
   ConfigReader object(const char* key) const;                                                   // required
 

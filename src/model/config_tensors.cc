@@ -92,8 +92,8 @@ void check_tensor(WeightStore& store, const TensorSpec& expected) {
                   "config.json: text_config.vocab_size: expected {}, the rows of the token embedding, found {}",
                   found.shape[0], expected.shape[0]);
     }
-    throw_error(ErrorKind::kModel, "model_shape", "tensor {}: expected shape {} by config.json, found {}", expected.name,
-                to_string(expected.shape), to_string(found.shape));
+    throw_error(ErrorKind::kModel, "model_shape", "tensor {}: expected shape {} by config.json, found {}",
+                expected.name, to_string(expected.shape), to_string(found.shape));
   }
   if (!is_float(found.dtype)) {
     throw_error(ErrorKind::kModel, "model_dtype", "tensor {}: expected floating-point numbers such as BF16, found {}",
@@ -137,7 +137,8 @@ void check_tensors(WeightStore& store, const ModelConfig& config) {
   for (int layer = 0; layer < text.num_hidden_layers; ++layer) {
     if (!text.layer_is_moe(layer)) continue;
     const std::string prefix = fmt::format("model.language_model.layers.{}.mlp.experts", layer);
-    for (std::string& name : missing_expert_tensors(store, prefix, text.moe->num_experts)) missing.push_back(std::move(name));
+    for (std::string& name : missing_expert_tensors(store, prefix, text.moe->num_experts))
+      missing.push_back(std::move(name));
   }
   if (!missing.empty()) {
     throw_error(ErrorKind::kModel, "model_tensor_missing", "{} tensor{} of the model {} missing: {}", missing.size(),
@@ -149,9 +150,9 @@ void check_tensors(WeightStore& store, const ModelConfig& config) {
     check_expert_tensors(store, fmt::format("model.language_model.layers.{}.mlp.experts", layer), text.moe->num_experts,
                          text.hidden_size, text.moe->moe_intermediate_size);
   }
+  // Some repacks of tied models repeat the embedding.
   if (text.tie_word_embeddings && store.has("lm_head.weight")) {
     check_tensor(store, {"lm_head.weight", {text.vocab_size, text.hidden_size}});
-    store.mark_taken("lm_head.weight");
   }
 }
 

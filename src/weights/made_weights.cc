@@ -32,7 +32,8 @@ std::vector<BF16> normal_stretch(uint64_t seed) {
   std::vector<BF16> values(kStretch);
   for (size_t i = 0; i < kStretch; ++i) {
     const uint64_t bits = mix(seed + i);
-    const double u = (static_cast<double>(bits >> 32) + 0.5) * 0x1p-32, v = static_cast<double>(bits & 0xffffffffu) * 0x1p-32;
+    const double u = (static_cast<double>(bits >> 32) + 0.5) * 0x1p-32,
+                 v = static_cast<double>(bits & 0xffffffffu) * 0x1p-32;
     values[i] = to_bf16(static_cast<float>(0.02 * std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v)));
   }
   return values;
@@ -73,7 +74,8 @@ class MadeWeights final : public WeightStore {
   const Shape& shape_of(const std::string& name) const {
     const auto it = index_.find(name);
     if (it == index_.end()) {
-      throw_error(ErrorKind::kModel, "model_tensor_missing", "the model's files do not hold the tensor {}", printable(name));
+      throw_error(ErrorKind::kModel, "model_tensor_missing", "the model's files do not hold the tensor {}",
+                  printable(name));
     }
     return tensors_[it->second].second;
   }

@@ -11,9 +11,9 @@
 
 namespace qvl {
 
-// Every tensor BF16: norm weights 1, biases 0, all others of a normal distribution with standard deviation 0.02. A tensor's
-// values depend on seed and its name only; it takes memory from view() to release(). Large tensors repeat a stretch of
-// about a million values, which arithmetic does not notice. Names must differ (a failed check).
+// Every tensor BF16: norm weights 1, biases 0, all others of a normal distribution with standard deviation 0.02. A
+// tensor's values depend on seed and its name only; it takes memory from view() to release(). Large tensors repeat a
+// stretch of about a million values, which arithmetic does not notice. Names must differ (a failed check).
 std::unique_ptr<WeightStore> made_weights(std::vector<std::pair<std::string, Shape>> tensors, uint64_t seed);
 
 }  // namespace qvl

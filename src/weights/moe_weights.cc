@@ -24,8 +24,8 @@ void check_float(const std::string& name, DType dtype) {
   const bool ok = dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16 || dtype == DType::kF64 ||
                   dtype == DType::kF8E4M3;
   if (!ok) {
-    throw_error(ErrorKind::kModel, "model_dtype", "tensor {}: expected floating-point numbers such as BF16, found {}", name,
-                dtype_name(dtype));
+    throw_error(ErrorKind::kModel, "model_dtype", "tensor {}: expected floating-point numbers such as BF16, found {}",
+                name, dtype_name(dtype));
   }
 }
 
@@ -62,10 +62,18 @@ ConstTensorView transposed(const ConstTensorView& in, Buffer& buffer) {
   const int64_t rows = in.shape[0], columns = in.shape[1];
   if (buffer.size() != in.bytes()) buffer = Buffer(in.bytes());
   switch (dtype_bytes(in.dtype)) {
-    case 1: transpose(in.as<uint8_t>(), rows, columns, buffer.as<uint8_t>()); break;
-    case 2: transpose(in.as<uint16_t>(), rows, columns, buffer.as<uint16_t>()); break;
-    case 4: transpose(in.as<uint32_t>(), rows, columns, buffer.as<uint32_t>()); break;
-    default: transpose(in.as<uint64_t>(), rows, columns, buffer.as<uint64_t>()); break;
+    case 1:
+      transpose(in.as<uint8_t>(), rows, columns, buffer.as<uint8_t>());
+      break;
+    case 2:
+      transpose(in.as<uint16_t>(), rows, columns, buffer.as<uint16_t>());
+      break;
+    case 4:
+      transpose(in.as<uint32_t>(), rows, columns, buffer.as<uint32_t>());
+      break;
+    default:
+      transpose(in.as<uint64_t>(), rows, columns, buffer.as<uint64_t>());
+      break;
   }
   return {buffer.data(), in.dtype, {columns, rows}};
 }
@@ -155,10 +163,12 @@ std::vector<std::string> missing_expert_tensors(const WeightStore& store, const 
   return missing;
 }
 
-void check_expert_tensors(WeightStore& store, const std::string& prefix, int num_experts, int64_t hidden, int64_t inner) {
+void check_expert_tensors(WeightStore& store, const std::string& prefix, int num_experts, int64_t hidden,
+                          int64_t inner) {
   if (is_fused(store, prefix)) {
     find_orientation(store, prefix, num_experts, hidden, inner);
-    for (const char* name : {".gate_up_proj", ".down_proj"}) check_float(prefix + name, store.info(prefix + name).dtype);
+    for (const char* name : {".gate_up_proj", ".down_proj"})
+      check_float(prefix + name, store.info(prefix + name).dtype);
     return;
   }
   for (int e = 0; e < num_experts; ++e) {
@@ -167,8 +177,8 @@ void check_expert_tensors(WeightStore& store, const std::string& prefix, int num
       const Shape expected = projection == kProjections[2] ? Shape{hidden, inner} : Shape{inner, hidden};
       const TensorInfo found = store.info(name);
       if (found.shape != expected) {
-        throw_error(ErrorKind::kModel, "model_shape", "tensor {}: expected shape {}, found {}", name, to_string(expected),
-                    to_string(found.shape));
+        throw_error(ErrorKind::kModel, "model_shape", "tensor {}: expected shape {}, found {}", name,
+                    to_string(expected), to_string(found.shape));
       }
       check_float(name, found.dtype);
     }

@@ -1,7 +1,9 @@
-// The experts of one decoder layer, one at a time and in one orientation, from any of the layouts in circulation (spec 2.2):
+// The experts of one decoder layer, one at a time and in one orientation, from any of the layouts in circulation
+// (spec 2.2):
 //   fused, input-major    gate_up_proj [E, H, 2I], down_proj [E, I, H]        the published BF16 files
 //   fused, output-major   gate_up_proj [E, 2I, H], down_proj [E, H, I]        files saved again by transformers 5.x
-//   one tensor each       {e}.gate_proj.weight, {e}.up_proj.weight [I, H], {e}.down_proj.weight [H, I]    FP8 and others
+//   one tensor each       {e}.gate_proj.weight, {e}.up_proj.weight [I, H], {e}.down_proj.weight [H, I]    FP8 and
+//   others
 // E experts, H hidden_size, I moe_intermediate_size; of 2I the first half is gate. Used by one thread.
 #pragma once
 
@@ -21,8 +23,8 @@ struct ExpertWeights {
 
 class MoeExperts {
  public:
-  // prefix: "model.language_model.layers.3.mlp.experts". Takes all of the layer's expert tensors; store must outlive this.
-  // Errors: kModel "model_tensor_missing", "model_shape".
+  // prefix: "model.language_model.layers.3.mlp.experts". Takes all of the layer's expert tensors; store must outlive
+  // this. Errors: kModel "model_tensor_missing", "model_shape".
   MoeExperts(WeightStore& store, std::string prefix, int num_experts, int64_t hidden, int64_t inner);
   MoeExperts(const MoeExperts&) = delete;
   MoeExperts& operator=(const MoeExperts&) = delete;
@@ -43,10 +45,12 @@ class MoeExperts {
   Buffer gate_up_, down_;
 };
 
-// Names that a layer's experts lack, in the layout of which the store has something; the fused names where it has nothing.
+// Names that a layer's experts lack, in the layout of which the store has something; the fused names where it has
+// nothing.
 std::vector<std::string> missing_expert_tensors(const WeightStore& store, const std::string& prefix, int num_experts);
 
 // Errors: kModel "model_shape", "model_dtype". All the tensors are there.
-void check_expert_tensors(WeightStore& store, const std::string& prefix, int num_experts, int64_t hidden, int64_t inner);
+void check_expert_tensors(WeightStore& store, const std::string& prefix, int num_experts, int64_t hidden,
+                          int64_t inner);
 
 }  // namespace qvl

@@ -43,7 +43,8 @@ class SafetensorsStore final : public WeightStore {
     std::vector<std::string> raw_names;
     for (SafetensorsEntry& entry : header.tensors) {
       const std::byte* data = bytes.data() + header.data_begin + entry.begin;
-      stored_.push_back({normalise_tensor_name(entry.name), {data, entry.dtype, std::move(entry.shape)}, files_.size() - 1});
+      stored_.push_back(
+          {normalise_tensor_name(entry.name), {data, entry.dtype, std::move(entry.shape)}, files_.size() - 1});
       raw_names.push_back(std::move(entry.name));
     }
     return raw_names;
@@ -110,13 +111,15 @@ class SafetensorsStore final : public WeightStore {
   using Kind = OfferedTensor::Kind;
 
   [[noreturn]] static void two_of(const std::string& name) {
-    throw_error(ErrorKind::kModel, "model_header", "two tensors of the model's files both stand for {}", printable(name));
+    throw_error(ErrorKind::kModel, "model_header", "two tensors of the model's files both stand for {}",
+                printable(name));
   }
 
   OfferedTensor& find(const std::string& name) {
     const auto it = offered_by_name_.find(name);
     if (it == offered_by_name_.end()) {
-      throw_error(ErrorKind::kModel, "model_tensor_missing", "the model's files do not hold the tensor {}", printable(name));
+      throw_error(ErrorKind::kModel, "model_tensor_missing", "the model's files do not hold the tensor {}",
+                  printable(name));
     }
     return offered_[it->second];
   }
@@ -144,8 +147,8 @@ class SafetensorsStore final : public WeightStore {
                   printable(name), to_string(expected), kFp8Block, to_string(view.shape));
     }
     if (view.dtype != DType::kF32 && view.dtype != DType::kBF16) {
-      throw_error(ErrorKind::kModel, "model_dtype", "tensor {}: expected F32 or BF16, found {}",
-                  printable(name), dtype_name(view.dtype));
+      throw_error(ErrorKind::kModel, "model_dtype", "tensor {}: expected F32 or BF16, found {}", printable(name),
+                  dtype_name(view.dtype));
     }
     return scales->second;
   }
@@ -164,7 +167,8 @@ class SafetensorsStore final : public WeightStore {
     for (const auto& [name, group] : groups) {
       if (!group[0] || !group[1] || !group[2]) continue;  // reported as a missing qkv and surplus parts
       const ConstTensorView& q = stored_[*group[0]].view;
-      if (q.shape.empty() || q.elements() == 0 || q.dtype == DType::kF8E4M3) continue;  // the towers of FP8 files are joint and 16-bit
+      if (q.shape.empty() || q.elements() == 0 || q.dtype == DType::kF8E4M3)
+        continue;  // the towers of FP8 files are joint and 16-bit
       Shape shape = q.shape;
       for (const size_t part : {*group[1], *group[2]}) shape[0] += rows_beside(stored_[part], q);
       for (const auto& part : group) hidden[*part] = true;
@@ -229,14 +233,16 @@ std::unique_ptr<SafetensorsStore> open_shards(const fs::path& index_path) {
   std::error_code ignored;
   if (fs::exists(folder / "model.safetensors", ignored) &&
       !std::binary_search(index.shards.begin(), index.shards.end(), std::string("model.safetensors"))) {
-    throw_error(ErrorKind::kModel, "model_header", "{}: found both model.safetensors and an index of other files; "
-                "expected one of the two", folder.string());
+    throw_error(ErrorKind::kModel, "model_header",
+                "{}: found both model.safetensors and an index of other files; "
+                "expected one of the two",
+                folder.string());
   }
   // All of them before any is read: one missing file of many is the usual accident of a broken download.
   for (const std::string& shard : index.shards) {
     if (!fs::exists(folder / shard, ignored)) {
-      throw_error(ErrorKind::kModel, "model_file_missing", "{}: expected the file {}, which the index names", folder.string(),
-                  printable(shard));
+      throw_error(ErrorKind::kModel, "model_file_missing", "{}: expected the file {}, which the index names",
+                  folder.string(), printable(shard));
     }
   }
   auto store = std::make_unique<SafetensorsStore>();
@@ -266,7 +272,8 @@ std::unique_ptr<WeightStore> open_safetensors(const fs::path& folder_or_file) {
     store->add_file(folder_or_file / "model.safetensors");
   } else {
     throw_error(ErrorKind::kModel, "model_file_missing",
-                "{}: expected model.safetensors or model.safetensors.index.json in this folder", folder_or_file.string());
+                "{}: expected model.safetensors or model.safetensors.index.json in this folder",
+                folder_or_file.string());
   }
   store->finish();
   return store;

@@ -13,12 +13,12 @@
 namespace qvl {
 namespace {
 
-constexpr DType kAllTypes[] = {DType::kF64, DType::kF32, DType::kF16, DType::kBF16, DType::kF8E4M3,
-                               DType::kF8E5M2, DType::kI64, DType::kI32, DType::kI16, DType::kI8,
-                               DType::kU64, DType::kU32, DType::kU16, DType::kU8, DType::kBool};
+constexpr DType kAllTypes[] = {DType::kF64,    DType::kF32, DType::kF16, DType::kBF16, DType::kF8E4M3,
+                               DType::kF8E5M2, DType::kI64, DType::kI32, DType::kI16,  DType::kI8,
+                               DType::kU64,    DType::kU32, DType::kU16, DType::kU8,   DType::kBool};
 
-// Reads the header's JSON as a stream of events, so that a hostile one costs no more than the tensors it names: nothing is
-// kept but those, and the first surprise ends the parse.
+// Reads the header's JSON as a stream of events, so that a hostile one costs no more than the tensors it names: nothing
+// is kept but those, and the first surprise ends the parse.
 class HeaderReader final : public nlohmann::json_sax<Json> {
  public:
   explicit HeaderReader(const std::string& what) : what_(what) {}
@@ -31,7 +31,8 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
   bool key(std::string& text) override {
     switch (state_) {
       case State::kTop:
-        if (!keys_.insert(text).second) return fail("model_header", "\"{}\" stands twice in the header", printable(text));
+        if (!keys_.insert(text).second)
+          return fail("model_header", "\"{}\" stands twice in the header", printable(text));
         if (text == "__metadata__") return to(State::kMetadataValue);
         if (header.tensors.size() == kMaxTensors) {
           return fail("model_header", "expected at most {} tensors, found more", kMaxTensors);
@@ -50,39 +51,53 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
         if (text == "shape") return field(seen_.shape, text, State::kShapeValue);
         if (text == "data_offsets") return field(seen_.offsets, text, State::kOffsetsValue);
         return to(State::kSkip);  // later versions of the format may add fields
-      default: return true;       // a key inside of a skipped value
+      default:
+        return true;  // a key inside of a skipped value
     }
   }
 
   bool start_object(size_t) override {
     switch (state_) {
-      case State::kStart: return to(State::kTop);
-      case State::kTensorValue: return to(State::kTensor);
-      case State::kMetadataValue: return to(State::kMetadata);
-      case State::kSkip: return skip_deeper();
-      default: return unexpected("an object");
+      case State::kStart:
+        return to(State::kTop);
+      case State::kTensorValue:
+        return to(State::kTensor);
+      case State::kMetadataValue:
+        return to(State::kMetadata);
+      case State::kSkip:
+        return skip_deeper();
+      default:
+        return unexpected("an object");
     }
   }
 
   bool end_object() override {
     switch (state_) {
-      case State::kTop: return to(State::kStart);
-      case State::kMetadata: return to(State::kTop);
+      case State::kTop:
+        return to(State::kStart);
+      case State::kMetadata:
+        return to(State::kTop);
       case State::kTensor:
         if (!seen_.dtype || !seen_.shape || seen_.offsets != 1 || offsets_ != 2) {
           return fail("model_header", "tensor {}: expected dtype, shape and two data_offsets", tensor_name());
         }
         return to(State::kTop);
-      default: return skip_shallower();
+      default:
+        return skip_shallower();
     }
   }
 
   bool start_array(size_t) override {
     switch (state_) {
-      case State::kShapeValue: return to(State::kShape);
-      case State::kOffsetsValue: offsets_ = 0; return to(State::kOffsets);
-      case State::kSkip: return skip_deeper();
-      default: return unexpected("a list");
+      case State::kShapeValue:
+        return to(State::kShape);
+      case State::kOffsetsValue:
+        offsets_ = 0;
+        return to(State::kOffsets);
+      case State::kSkip:
+        return skip_deeper();
+      default:
+        return unexpected("a list");
     }
   }
 
@@ -102,8 +117,11 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
         header.tensors.back().dtype = *dtype;
         return to(State::kTensor);
       }
-      case State::kMetadata: header.metadata[metadata_key_] = text; return true;
-      default: return scalar("a string");
+      case State::kMetadata:
+        header.metadata[metadata_key_] = text;
+        return true;
+      default:
+        return scalar("a string");
     }
   }
 
@@ -118,7 +136,8 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
       return true;
     }
     if (state_ == State::kOffsets) {
-      if (++offsets_ > 2) return fail("model_header", "tensor {}: expected two data_offsets, found more", tensor_name());
+      if (++offsets_ > 2)
+        return fail("model_header", "tensor {}: expected two data_offsets, found more", tensor_name());
       (offsets_ == 1 ? header.tensors.back().begin : header.tensors.back().end) = value;
       return true;
     }
@@ -141,8 +160,18 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
  private:
   // kXValue: the next event is the value of X; kX: inside of it.
   enum class State {
-    kStart, kTop, kTensorValue, kTensor, kDType, kShapeValue, kShape, kOffsetsValue, kOffsets, kMetadataValue,
-    kMetadata, kSkip,
+    kStart,
+    kTop,
+    kTensorValue,
+    kTensor,
+    kDType,
+    kShapeValue,
+    kShape,
+    kOffsetsValue,
+    kOffsets,
+    kMetadataValue,
+    kMetadata,
+    kSkip,
   };
   struct Seen {
     int dtype = 0, shape = 0, offsets = 0;
@@ -227,14 +256,14 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
 // The reference's validate(): by offset, the tensors follow each other from 0 without hole or overlap, each as long as
 // its shape and type say, and the last ends where the file ends.
 void check_layout(SafetensorsHeader& header, uint64_t data_bytes, const std::string& what) {
-  std::stable_sort(header.tensors.begin(), header.tensors.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
-  });
+  std::stable_sort(header.tensors.begin(), header.tensors.end(),
+                   [](const auto& a, const auto& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
   uint64_t next = 0;
   for (const SafetensorsEntry& tensor : header.tensors) {
     if (tensor.begin != next || tensor.end < tensor.begin) {
-      fail_tensor(what, tensor, "model_offsets",
-                  fmt::format("expected data that starts at offset {}, found offsets {}..{}", next, tensor.begin, tensor.end));
+      fail_tensor(
+          what, tensor, "model_offsets",
+          fmt::format("expected data that starts at offset {}, found offsets {}..{}", next, tensor.begin, tensor.end));
     }
     const auto bytes = tensor_bytes(tensor.shape, tensor.dtype);
     if (!bytes) fail_tensor(what, tensor, "model_shape", fmt::format("shape {} is too large", to_string(tensor.shape)));
@@ -247,8 +276,8 @@ void check_layout(SafetensorsHeader& header, uint64_t data_bytes, const std::str
     next = tensor.end;
   }
   if (next > data_bytes) {
-    throw_error(ErrorKind::kModel, "model_truncated", "{}: expected {} bytes of tensors, found {}: the file is cut short",
-                what, next, data_bytes);
+    throw_error(ErrorKind::kModel, "model_truncated",
+                "{}: expected {} bytes of tensors, found {}: the file is cut short", what, next, data_bytes);
   }
   if (next < data_bytes) {
     throw_error(ErrorKind::kModel, "model_offsets", "{}: {} bytes follow the last tensor", what, data_bytes - next);
@@ -277,7 +306,8 @@ std::optional<DType> parse_dtype(std::string_view name) {
 
 SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, const std::string& what) {
   if (file.size() <= 8) {
-    throw_error(ErrorKind::kModel, "model_truncated", "{}: expected a safetensors file, found {} bytes", what, file.size());
+    throw_error(ErrorKind::kModel, "model_truncated", "{}: expected a safetensors file, found {} bytes", what,
+                file.size());
   }
   uint64_t length = 0;
   for (size_t i = 0; i < 8; ++i) length |= static_cast<uint64_t>(file[i]) << (8 * i);
@@ -295,8 +325,8 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, cons
   }
   // The parser takes a zero byte for the end of the text and would not look at what follows.
   if (const size_t zero = text.find('\0'); zero != text.npos) {
-    throw_error(ErrorKind::kModel, "model_header", "{}: expected a JSON header in UTF-8, found a zero byte at its byte {}", what,
-                zero + 1);
+    throw_error(ErrorKind::kModel, "model_header",
+                "{}: expected a JSON header in UTF-8, found a zero byte at its byte {}", what, zero + 1);
   }
   HeaderReader reader(what);
   if (!Json::sax_parse(text.begin(), text.end(), &reader)) reader.raise();

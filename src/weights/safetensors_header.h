@@ -33,12 +33,14 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-// The number of bytes of a tensor, where elements fit an int64_t and bytes a uint64_t; the checked product of the format.
+// The number of bytes of a tensor, where elements fit an int64_t and bytes a uint64_t; the checked product of the
+// format.
 std::optional<uint64_t> tensor_bytes(const Shape& shape, DType dtype);
 std::optional<DType> parse_dtype(std::string_view name);  // "BF16"
 
-// file: the whole file; what: its name for messages. Errors: kModel with "model_truncated", "model_header", "model_shape",
-// "model_dtype", "model_offsets". A file that is shorter than an otherwise sound header says is "model_truncated".
+// file: the whole file; what: its name for messages. Errors: kModel with "model_truncated", "model_header",
+// "model_shape", "model_dtype", "model_offsets". A file that is shorter than an otherwise sound header says is
+// "model_truncated".
 SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, const std::string& what);
 
 }  // namespace qvl

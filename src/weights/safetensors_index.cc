@@ -24,7 +24,8 @@ SafetensorsIndex parse_safetensors_index(std::string_view text, const std::strin
       parse_json(text, what, ErrorKind::kModel, "model_header", {.max_depth = 16, .reject_duplicate_keys = true});
   const auto map = json.is_object() ? json.find("weight_map") : json.end();
   if (map == json.end() || !map->is_object() || map->empty()) {
-    throw_error(ErrorKind::kModel, "model_header", "{}: expected an object \"weight_map\" of tensor names and files", what);
+    throw_error(ErrorKind::kModel, "model_header", "{}: expected an object \"weight_map\" of tensor names and files",
+                what);
   }
   if (map->size() > kMaxTensors) {
     throw_error(ErrorKind::kModel, "model_header", "{}: expected at most {} tensors, found {}", what, kMaxTensors,
@@ -53,10 +54,11 @@ SafetensorsIndex load_safetensors_index(const std::filesystem::path& path) {
   std::error_code ignored;
   const auto size = std::filesystem::file_size(path, ignored);
   if (!ignored && size > kMaxIndexBytes) {
-    throw_error(ErrorKind::kModel, "model_header", "{}: expected at most {} bytes, found {}", path.string(), kMaxIndexBytes,
-                size);
+    throw_error(ErrorKind::kModel, "model_header", "{}: expected at most {} bytes, found {}", path.string(),
+                kMaxIndexBytes, size);
   }
-  return parse_safetensors_index(read_file(path, ErrorKind::kModel, "model_file_missing", kMaxIndexBytes), path.string());
+  return parse_safetensors_index(read_file(path, ErrorKind::kModel, "model_file_missing", kMaxIndexBytes),
+                                 path.string());
 }
 
 }  // namespace qvl

@@ -10,7 +10,7 @@
 namespace qvl {
 
 struct SafetensorsIndex {
-  std::vector<std::string> shards;             // plain file names, each once, ascending
+  std::vector<std::string> shards;              // plain file names, each once, ascending
   std::map<std::string, std::string> shard_of;  // by tensor name as stored
 };
 

@@ -14,16 +14,16 @@
 namespace qvl {
 namespace {
 
-std::string make_header(const std::vector<const NamedTensor*>& tensors, const std::map<std::string, std::string>& metadata) {
+std::string make_header(const std::vector<const NamedTensor*>& tensors,
+                        const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   uint64_t offset = 0;
   for (const NamedTensor* tensor : tensors) {
     QVL_CHECK(tensor->name != "__metadata__" && !header.contains(tensor->name), "tensor name {}", tensor->name);
     const uint64_t end = offset + tensor->tensor.bytes();
-    header[tensor->name] = {{"dtype", dtype_name(tensor->tensor.dtype)},
-                            {"shape", tensor->tensor.shape},
-                            {"data_offsets", {offset, end}}};
+    header[tensor->name] = {
+        {"dtype", dtype_name(tensor->tensor.dtype)}, {"shape", tensor->tensor.shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump();

@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "base/log.h"
 
 namespace qvl {
 
@@ -40,13 +39,6 @@ std::vector<std::string> WeightStore::not_taken() const {
   std::vector<std::string> left = names();
   std::erase_if(left, [this](const std::string& name) { return taken_.contains(name); });
   return left;
-}
-
-void warn_not_taken(const WeightStore& store) {
-  const std::vector<std::string> left = store.not_taken();
-  if (left.empty()) return;
-  log_warn("the model's files hold {} tensor{} that this model does not use: {}", left.size(),
-           left.size() == 1 ? "" : "s", name_list(left));
 }
 
 std::string name_list(const std::vector<std::string>& names, size_t limit) {

@@ -26,22 +26,23 @@ class ExpertFile {
   float down(int64_t e, int64_t h, int64_t i) const { return static_cast<float>((e * 13 + i * 19 + h * 2) % 239) / 2; }
 
   void published() {
-    fill("gate_up_proj", {experts_, hidden_, 2 * inner_}, [&](int64_t e, int64_t h, int64_t c) {
-      return c < inner_ ? gate(e, c, h) : up(e, c - inner_, h);
-    });
+    fill("gate_up_proj", {experts_, hidden_, 2 * inner_},
+         [&](int64_t e, int64_t h, int64_t c) { return c < inner_ ? gate(e, c, h) : up(e, c - inner_, h); });
     fill("down_proj", {experts_, inner_, hidden_}, [&](int64_t e, int64_t i, int64_t h) { return down(e, h, i); });
   }
   void saved_again() {
-    fill("gate_up_proj", {experts_, 2 * inner_, hidden_}, [&](int64_t e, int64_t c, int64_t h) {
-      return c < inner_ ? gate(e, c, h) : up(e, c - inner_, h);
-    });
+    fill("gate_up_proj", {experts_, 2 * inner_, hidden_},
+         [&](int64_t e, int64_t c, int64_t h) { return c < inner_ ? gate(e, c, h) : up(e, c - inner_, h); });
     fill("down_proj", {experts_, hidden_, inner_}, [&](int64_t e, int64_t h, int64_t i) { return down(e, h, i); });
   }
   void one_each() {
     for (int64_t e = 0; e < experts_; ++e) {
-      fill(fmt::format("{}.gate_proj.weight", e), {inner_, hidden_}, [&](int64_t, int64_t i, int64_t h) { return gate(e, i, h); });
-      fill(fmt::format("{}.up_proj.weight", e), {inner_, hidden_}, [&](int64_t, int64_t i, int64_t h) { return up(e, i, h); });
-      fill(fmt::format("{}.down_proj.weight", e), {hidden_, inner_}, [&](int64_t, int64_t h, int64_t i) { return down(e, h, i); });
+      fill(fmt::format("{}.gate_proj.weight", e), {inner_, hidden_},
+           [&](int64_t, int64_t i, int64_t h) { return gate(e, i, h); });
+      fill(fmt::format("{}.up_proj.weight", e), {inner_, hidden_},
+           [&](int64_t, int64_t i, int64_t h) { return up(e, i, h); });
+      fill(fmt::format("{}.down_proj.weight", e), {hidden_, inner_},
+           [&](int64_t, int64_t h, int64_t i) { return down(e, h, i); });
     }
   }
 
@@ -87,7 +88,8 @@ TEST(MoeExperts, EveryLayoutGivesTheSameWeights) {
   for (const Size size : {Size{3, 35, 5}, Size{2, 70, 33}, Size{2, 8, 4}, Size{2, 6, 6}, Size{1, 1, 1}}) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       for (const Layout& layout : kLayouts) {
-        SCOPED_TRACE(fmt::format("{} {} {} {} {}", layout.name, dtype_name(dtype), size.experts, size.hidden, size.inner));
+        SCOPED_TRACE(
+            fmt::format("{} {} {} {} {}", layout.name, dtype_name(dtype), size.experts, size.hidden, size.inner));
         const TempFolder folder;
         ExpertFile file(dtype, size.experts, size.hidden, size.inner);
         (file.*layout.make)();
@@ -106,7 +108,8 @@ TEST(MoeExperts, EveryLayoutGivesTheSameWeights) {
           const auto down = to_float_vector(weights.down, "");
           for (int64_t i = 0; i < size.inner; ++i) {
             for (int64_t h = 0; h < size.hidden; ++h) {
-              ASSERT_EQ(gate[static_cast<size_t>(i * size.hidden + h)], file.gate(e, i, h)) << e << " " << i << " " << h;
+              ASSERT_EQ(gate[static_cast<size_t>(i * size.hidden + h)], file.gate(e, i, h))
+                  << e << " " << i << " " << h;
               ASSERT_EQ(up[static_cast<size_t>(i * size.hidden + h)], file.up(e, i, h)) << e << " " << i << " " << h;
               ASSERT_EQ(down[static_cast<size_t>(h * size.inner + i)], file.down(e, h, i)) << e << " " << i << " " << h;
             }
@@ -143,7 +146,8 @@ TEST(MoeExperts, WrongShapesAndMissingOnesAreNamed) {
     }
   }
   const auto none = made_weights({{"x", {1}}}, 1);
-  EXPECT_THAT(missing_expert_tensors(*none, kPrefix, 3), testing::ElementsAre(kPrefix + ".gate_up_proj", kPrefix + ".down_proj"));
+  EXPECT_THAT(missing_expert_tensors(*none, kPrefix, 3),
+              testing::ElementsAre(kPrefix + ".gate_up_proj", kPrefix + ".down_proj"));
   EXPECT_EQ(error_code_of([&] { MoeExperts experts(*none, kPrefix, 3, 6, 4); }), "model_tensor_missing");
 }
 

@@ -21,18 +21,19 @@ std::string code_of(const std::string& file, std::string* message = nullptr) {
   return error_code_of([&] { parse(file); }, message);
 }
 
-std::string tensor(const std::string& name, const std::string& dtype, const std::string& shape, const std::string& offsets) {
+std::string tensor(const std::string& name, const std::string& dtype, const std::string& shape,
+                   const std::string& offsets) {
   return fmt::format(R"("{}":{{"dtype":"{}","shape":{},"data_offsets":{}}})", name, dtype, shape, offsets);
 }
 
 TEST(SafetensorsHeader, ReadsWhatTheReferenceReads) {
   const std::string data(24, 'x');
   // Not in the order of offsets, a scalar, an empty tensor that shares an offset, an unknown field, trailing spaces.
-  const auto header = parse(raw_file("{" + tensor("b", "F32", "[2,2]", "[8,24]") + "," + tensor("scalar", "F32", "[]", "[4,8]") +
-                                         "," + tensor("a", "BF16", "[2]", "[0,4]") + "," +
-                                         tensor("empty", "U8", "[3,0]", "[4,4]") +
-                                         R"(,"__metadata__":{"format":"pt"}}      )",
-                                     data));
+  const auto header =
+      parse(raw_file("{" + tensor("b", "F32", "[2,2]", "[8,24]") + "," + tensor("scalar", "F32", "[]", "[4,8]") + "," +
+                         tensor("a", "BF16", "[2]", "[0,4]") + "," + tensor("empty", "U8", "[3,0]", "[4,4]") +
+                         R"(,"__metadata__":{"format":"pt"}}      )",
+                     data));
   ASSERT_EQ(header.tensors.size(), 4u);
   EXPECT_EQ(header.tensors[0].name, "a");
   EXPECT_EQ(header.tensors[1].name, "empty");
@@ -44,9 +45,11 @@ TEST(SafetensorsHeader, ReadsWhatTheReferenceReads) {
   EXPECT_EQ(header.metadata.at("format"), "pt");
   EXPECT_EQ(code_of(raw_file("{}", "")), "");
   EXPECT_EQ(code_of(raw_file(R"({"__metadata__":null})", "")), "");
-  EXPECT_EQ(code_of(raw_file(R"({"a":{"new":{"x":[1,{"y":null}],"z":"s"},"dtype":"U8","flag":true,"shape":[1],"data_offsets":[0,1]}})",
-                             "x")),
-            "");
+  EXPECT_EQ(
+      code_of(raw_file(
+          R"({"a":{"new":{"x":[1,{"y":null}],"z":"s"},"dtype":"U8","flag":true,"shape":[1],"data_offsets":[0,1]}})",
+          "x")),
+      "");
 }
 
 TEST(SafetensorsHeader, RefusesBadFiles) {
@@ -84,34 +87,41 @@ TEST(SafetensorsHeader, RefusesBadFiles) {
       {"metadata key twice", raw_file(R"({"__metadata__":{"a":"1","a":"2"}})", ""), "model_header", "twice"},
       {"metadata of a number", raw_file(R"({"__metadata__":{"a":1}})", ""), "model_header", "strings"},
       {"metadata a list", raw_file(R"({"__metadata__":[]})", ""), "model_header", "object of strings"},
-      {"field twice", raw_file(R"({"a":{"dtype":"U8","dtype":"U8","shape":[4],"data_offsets":[0,4]}})", four), "model_header",
-       "twice"},
-      {"MOD-011 product wraps", raw_file("{" + tensor("a", "U8", "[4194305,4194305,211106198978564]", "[0,4]") + "}", four),
+      {"field twice", raw_file(R"({"a":{"dtype":"U8","dtype":"U8","shape":[4],"data_offsets":[0,4]}})", four),
+       "model_header", "twice"},
+      {"MOD-011 product wraps",
+       raw_file("{" + tensor("a", "U8", "[4194305,4194305,211106198978564]", "[0,4]") + "}", four), "model_shape",
+       "too large"},
+      {"bytes wrap, elements do not", raw_file("{" + tensor("a", "F64", "[2305843009213693952,1]", "[0,0]") + "}", ""),
        "model_shape", "too large"},
-      {"bytes wrap, elements do not",
-       raw_file("{" + tensor("a", "F64", "[2305843009213693952,1]", "[0,0]") + "}", ""), "model_shape", "too large"},
       {"wraps before it meets a zero",
        raw_file("{" + tensor("a", "U8", "[4611686018427387904,4,0]", "[0,0]") + "}", ""), "model_shape", "too large"},
       {"MOD-012 negative", raw_file("{" + tensor("a", "U8", "[-1]", "[0,4]") + "}", four), "model_shape", "-1"},
       {"fraction", raw_file("{" + tensor("a", "U8", "[4.0]", "[0,4]") + "}", four), "model_shape", "4.0"},
       {"2^64", raw_file("{" + tensor("a", "U8", "[18446744073709551616]", "[0,4]") + "}", four), "model_shape", "1844"},
       {"2^63", raw_file("{" + tensor("a", "U8", "[9223372036854775808]", "[0,4]") + "}", four), "model_shape", "9223"},
-      {"MOD-014 70,000 dimensions", raw_file("{" + tensor("a", "U8", dims, "[0,1]") + "}", "x"), "model_shape", "at most"},
+      {"MOD-014 70,000 dimensions", raw_file("{" + tensor("a", "U8", dims, "[0,1]") + "}", "x"), "model_shape",
+       "at most"},
       {"MOD-015 type", raw_file("{" + tensor("a", "F13", "[4]", "[0,4]") + "}", four), "model_dtype", "F13"},
-      {"type a number", raw_file(R"({"a":{"dtype":1,"shape":[4],"data_offsets":[0,4]}})", four), "model_header", "string"},
-      {"MOD-016 size mismatch", raw_file("{" + tensor("a", "F32", "[4]", "[0,4]") + "}", four), "model_shape", "16 bytes"},
-      {"MOD-017 offsets [8,4]", raw_file("{" + tensor("a", "U8", "[4]", "[8,4]") + "}", eight), "model_offsets", "8..4"},
+      {"type a number", raw_file(R"({"a":{"dtype":1,"shape":[4],"data_offsets":[0,4]}})", four), "model_header",
+       "string"},
+      {"MOD-016 size mismatch", raw_file("{" + tensor("a", "F32", "[4]", "[0,4]") + "}", four), "model_shape",
+       "16 bytes"},
+      {"MOD-017 offsets [8,4]", raw_file("{" + tensor("a", "U8", "[4]", "[8,4]") + "}", eight), "model_offsets",
+       "8..4"},
       {"MOD-018 past the end", raw_file("{" + tensor("a", "U8", "[4]", "[0,400]") + "}", four), "model_offsets", "400"},
       {"MOD-018 past 2^64", raw_file("{" + tensor("a", "U8", "[4]", "[0,18446744073709551615]") + "}", four),
        "model_offsets", "1844"},
       {"negative offset", raw_file("{" + tensor("a", "U8", "[4]", "[-4,0]") + "}", four), "model_offsets", "-4"},
       {"one offset", raw_file("{" + tensor("a", "U8", "[4]", "[4]") + "}", four), "model_header", "two data_offsets"},
-      {"three offsets", raw_file("{" + tensor("a", "U8", "[4]", "[0,4,4]") + "}", four), "model_header", "two data_offsets"},
-      {"MOD-020 hole", raw_file("{" + tensor("a", "U8", "[2]", "[0,2]") + "," + tensor("b", "U8", "[2]", "[4,6]") + "}",
-                                "xxxxxx"),
+      {"three offsets", raw_file("{" + tensor("a", "U8", "[4]", "[0,4,4]") + "}", four), "model_header",
+       "two data_offsets"},
+      {"MOD-020 hole",
+       raw_file("{" + tensor("a", "U8", "[2]", "[0,2]") + "," + tensor("b", "U8", "[2]", "[4,6]") + "}", "xxxxxx"),
        "model_offsets", "offset 2"},
       {"hole at the start", raw_file("{" + tensor("a", "U8", "[2]", "[2,4]") + "}", four), "model_offsets", "offset 0"},
-      {"overlap", raw_file("{" + tensor("a", "U8", "[4]", "[0,4]") + "," + tensor("b", "U8", "[4]", "[2,6]") + "}", "xxxxxx"),
+      {"overlap",
+       raw_file("{" + tensor("a", "U8", "[4]", "[0,4]") + "," + tensor("b", "U8", "[4]", "[2,6]") + "}", "xxxxxx"),
        "model_offsets", "offset 4"},
       {"MOD-022 trailing bytes", raw_file("{" + good + "}", "xxxxx"), "model_offsets", "1 bytes"},
       {"MOD-024 cut", raw_file("{" + good + "}", "xxx"), "model_truncated", "cut short"},
@@ -209,7 +219,9 @@ TEST(SafetensorsHeader, AcceptsExactlyWhatTheRulesAccept) {
     if (random() % 8 == 0) offset += random() % 3;
     std::string header = "{";
     for (const auto& t : tensors) {
-      header += tensor(t.name, std::string(dtype_name(t.dtype)), to_string(t.shape), fmt::format("[{},{}]", t.begin, t.end)) + ",";
+      header +=
+          tensor(t.name, std::string(dtype_name(t.dtype)), to_string(t.shape), fmt::format("[{},{}]", t.begin, t.end)) +
+          ",";
     }
     header.back() = '}';
     const bool expected = reference_accepts(tensors, offset);
@@ -234,11 +246,20 @@ TEST(SafetensorsHeader, SurvivesMutations) {
     for (int i = 0; i < edits && !file.empty(); ++i) {
       const size_t at = random() % file.size();
       switch (random() % 5) {
-        case 0: file[at] = static_cast<char>(random()); break;
-        case 1: file[at] = interesting[random() % interesting.size()]; break;
-        case 2: file.erase(at, 1 + random() % 8); break;
-        case 3: file.insert(at, 1 + random() % 3, interesting[random() % interesting.size()]); break;
-        default: file.resize(at);
+        case 0:
+          file[at] = static_cast<char>(random());
+          break;
+        case 1:
+          file[at] = interesting[random() % interesting.size()];
+          break;
+        case 2:
+          file.erase(at, 1 + random() % 8);
+          break;
+        case 3:
+          file.insert(at, 1 + random() % 3, interesting[random() % interesting.size()]);
+          break;
+        default:
+          file.resize(at);
       }
       // Half of the time the length still fits the header, so that the parser proper is reached.
       if (random() % 2 == 0 && file.size() > 40) file.replace(0, 8, little_endian(file.size() - 8 - 32));

@@ -54,7 +54,11 @@ std::string index_of(const std::vector<std::pair<std::string, std::string>>& pla
 TEST(Safetensors, WriterAndReaderAgree) {
   const TempFolder folder;
   Tensors tensors;
-  tensors.add("u", {3}, 5, DType::kBF16).add("a", {2, 3}, 1).add("i", {1, 1}, 9, DType::kI32).add("none", {0, 4}, 0).add("scalar", {}, 4);
+  tensors.add("u", {3}, 5, DType::kBF16)
+      .add("a", {2, 3}, 1)
+      .add("i", {1, 1}, 9, DType::kI32)
+      .add("none", {0, 4}, 0)
+      .add("scalar", {}, 4);
   const fs::path path = folder.path / "out.safetensors";
   write_safetensors(path, tensors.list, {{"format", "pt"}});
   EXPECT_FALSE(fs::exists(folder.path / "out.safetensors.part"));
@@ -134,12 +138,14 @@ TEST(Safetensors, JoinsSeparateVisionProjections) {
   const auto store = open_safetensors(folder.path);
   EXPECT_THAT(store->names(),
               UnorderedElementsAre("model.visual.blocks.0.attn.qkv.weight", "model.visual.blocks.0.attn.qkv.bias",
-                                   "model.visual.blocks.1.attn.q.bias", "model.language_model.layers.0.self_attn.q_proj.weight"));
+                                   "model.visual.blocks.1.attn.q.bias",
+                                   "model.language_model.layers.0.self_attn.q_proj.weight"));
   const std::string weight = "model.visual.blocks.0.attn.qkv.weight";
   EXPECT_EQ(store->info(weight).shape, (Shape{6, 3}));
   for (int round = 0; round < 2; ++round) {  // once more after a release
     const auto values = to_float_vector(store->view(weight), weight);
-    EXPECT_THAT(values, ElementsAre(100, 101, 102, 103, 104, 105, 200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 304, 305));
+    EXPECT_THAT(values,
+                ElementsAre(100, 101, 102, 103, 104, 105, 200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 304, 305));
     store->release(weight);
   }
   EXPECT_THAT(store->take_floats("model.visual.blocks.0.attn.qkv.bias", {6}), ElementsAre(1, 2, 3, 4, 5, 6));
@@ -196,7 +202,8 @@ TEST(Safetensors, UnalignedTensorsComeAligned) {
   std::memcpy(data.data() + 1, &value, 4);
   for (const std::string padding : {"", " ", "  ", "   "}) {
     const std::string header = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-                               R"("b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})" + padding;
+                               R"("b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})" +
+                               padding;
     const auto store = open_safetensors(folder.write("model.safetensors", raw_file(header, data)));
     const ConstTensorView b = store->view("b");
     EXPECT_EQ(reinterpret_cast<uintptr_t>(b.data) % 4, 0u);
@@ -234,7 +241,8 @@ TEST_F(Shards, AreOneStore) {
 }
 
 TEST_F(Shards, PathsStayInTheFolder) {  // MOD-032
-  for (const std::string bad : {"/etc/passwd", "../one.safetensors", "a/one.safetensors", "a\\one.safetensors", "..", ".", ""}) {
+  for (const std::string bad :
+       {"/etc/passwd", "../one.safetensors", "a/one.safetensors", "a\\one.safetensors", "..", ".", ""}) {
     write_index({{"lm_head.weight", bad}});
     EXPECT_EQ(code(), "model_path") << bad;
   }
@@ -262,15 +270,19 @@ TEST_F(Shards, TheIndexMustAgree) {
   write_index({{"lm_head.weight", "one.safetensors"}, {"y", "two.safetensors"}});
   EXPECT_EQ(code(), "model_header");
   EXPECT_THAT(message_, HasSubstr("does not list"));
-  write_index({{"lm_head.weight", "one.safetensors"}, {"x", "one.safetensors"}, {"y", "two.safetensors"}, {"z", "two.safetensors"}});
+  write_index({{"lm_head.weight", "one.safetensors"},
+               {"x", "one.safetensors"},
+               {"y", "two.safetensors"},
+               {"z", "two.safetensors"}});
   EXPECT_EQ(code(), "model_header");
   EXPECT_THAT(message_, HasSubstr("tensor z"));
 }
 
 TEST_F(Shards, TheIndexMustBeOne) {
   for (const std::string bad :
-       {"", "[]", "{}", R"({"weight_map":[]})", R"({"weight_map":{}})", R"({"weight_map":{"x":1}})", "{\"weight_map\":{\"\xff\":\"a\"}}",
-        R"({"weight_map":{"x":"one.safetensors","x":"two.safetensors"}})", R"({"weight_map":)"}) {
+       {"", "[]", "{}", R"({"weight_map":[]})", R"({"weight_map":{}})", R"({"weight_map":{"x":1}})",
+        "{\"weight_map\":{\"\xff\":\"a\"}}", R"({"weight_map":{"x":"one.safetensors","x":"two.safetensors"}})",
+        R"({"weight_map":)"}) {
     folder_.write("model.safetensors.index.json", bad);
     EXPECT_EQ(code(), "model_header") << bad;
   }
@@ -300,7 +312,8 @@ TEST(Safetensors, OnlyRegularFiles) {
   EXPECT_EQ(error_code_of([&] { open_safetensors(folder.path); }), "model_file_missing");
   EXPECT_EQ(error_code_of([&] { open_safetensors(folder.path / "absent"); }), "model_file_missing");
   ASSERT_EQ(::mkfifo((folder.path / "model.safetensors").c_str(), 0600), 0);
-  EXPECT_EQ(error_code_of([&] { open_safetensors(folder.path); }), "model_file_missing");  // and does not wait for a writer
+  EXPECT_EQ(error_code_of([&] { open_safetensors(folder.path); }),
+            "model_file_missing");  // and does not wait for a writer
   EXPECT_EQ(error_code_of([&] { open_safetensors("/dev/zero"); }), "model_file_missing");
   EXPECT_EQ(error_code_of([&] { open_safetensors(folder.write("empty", "")); }), "model_truncated");
 }
@@ -308,7 +321,8 @@ TEST(Safetensors, OnlyRegularFiles) {
 TEST(Safetensors, LoadsTheReferenceCheckpoints) {
   const fs::path golden = golden_folder();
   if (golden.empty()) GTEST_SKIP() << "the full reference data is not here";
-  const std::vector<std::pair<std::string, size_t>> checkpoints = {{"tiny-dense", 0}, {"tiny-moe", 147 - 1}, {"tiny-untied", 0}};
+  const std::vector<std::pair<std::string, size_t>> checkpoints = {
+      {"tiny-dense", 0}, {"tiny-moe", 147 - 1}, {"tiny-untied", 0}};
   for (const auto& [name, tensors] : checkpoints) {
     SCOPED_TRACE(name);
     const auto store = open_safetensors(golden / "checkpoints" / name);

@@ -1,7 +1,7 @@
 // For looking at the page while working on it, never part of the product: serves dist/ and the samples with the content
 // security policy of the real server, and streams made-up answers.
 //   node dev/mock_server.mjs [port]
-// What is asked decides the answer: "markdown", "error", "lost", "slow", "length", "long", anything else.
+// What is asked decides the answer: "markdown", "an error", "lost", "slow", "length", "long", anything else.
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, extname, join, normalize } from 'node:path';
@@ -94,7 +94,7 @@ async function answer(request, response, body) {
   const last = chat.messages.at(-1);
   const text = typeof last.content === 'string' ? last.content : last.content.filter((p) => p.type === 'text').map((p) => p.text).join(' ');
   const pictures = chat.messages.flatMap((m) => (Array.isArray(m.content) ? m.content : [])).filter((p) => p.type === 'image_url').length;
-  if (/error/.test(text)) {
+  if (/\ban error\b/.test(text)) {
     response.writeHead(400, { 'Content-Type': 'application/json' });
     response.end(JSON.stringify({ error: { message: 'picture 1 has 90.0 megapixels; at most 64 are allowed', type: 'invalid_request_error', code: 'image_too_large' } }));
     return;
@@ -118,10 +118,10 @@ async function answer(request, response, body) {
   if (/thinking/i.test(chat.model)) {
     await stream('reasoning_content', 'The picture shows a chart with three bars.\n\nI compare their heights: P is 5, Q is 8, R is 1. The largest of these is 8, so Q is the highest bar.', 25);
   }
-  const whole = /markdown/.test(text)
-    ? kMarkdown
-    : /long/.test(text)
-      ? kMarkdown.repeat(25)
+  const whole = /long/.test(text)
+    ? kMarkdown.repeat(25)
+    : /markdown/.test(text)
+      ? kMarkdown
       : `The picture shows ${pictures} picture(s); you asked: “${text}”.`;
   await stream('content', whole, /long/.test(text) ? 1 : 12);
   if (/lost/.test(text)) {

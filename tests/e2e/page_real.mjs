@@ -1,0 +1,205 @@
+// The page with the program behind it: a picture comes in by each way there is, is asked about, and the streamed answers
+// are the ones that the reference gives for the demonstration model.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  ask, check, dropFiles, equal, finish, freePort, lastAnswer, launch, openPage, pasteFiles, root, run, serve, stop,
+} from './harness.mjs';
+
+const docs = process.argv.includes('--screenshots');
+const shots = docs ? join(root, 'docs/images') : join(root, 'test-results/e2e');
+mkdirSync(shots, { recursive: true });
+
+const samples = join(root, 'models/demo/samples');
+const sample = (file) => ({ name: file, mime: 'image/png', base64: readFileSync(join(samples, file)).toString('base64') });
+
+// QVL_URL: a server that runs already, for trying the script itself.
+const base = process.env.QVL_URL ?? `http://127.0.0.1:${await freePort()}`;
+const binary = process.env.QVL_BIN ?? join(root, 'build/release/qwen3vl');
+const server = process.env.QVL_URL
+  ? null
+  : await serve(binary, ['serve', '--port', new URL(base).port], `${base}/health`);
+const browser = await launch();
+const shoot = async (page, name) => {
+  await page.mouse.move(0, 0);
+  await page.waitForTimeout(300);
+  await page.screenshot({ path: join(shots, `${name}.png`) });
+};
+const chooseMode = (page, name) => page.click(`.segmented label:has-text("${name}")`);
+
+try {
+  await run('page', {
+    'first screen': async () => {
+      const policy = (await fetch(base)).headers.get('content-security-policy') ?? '';
+      for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'"]) {
+        check(`policy has ${part}`, policy.includes(part), policy);
+      }
+      const { page, problems, close } = await openPage(browser, base);
+      await page.waitForSelector('.sample img');
+      equal('samples', await page.locator('.sample').count(), 6);
+      check('says that it is a demonstration', (await page.innerText('.demo')).includes('small demonstration model'));
+      check('says how to run a real model', (await page.innerText('.demo')).includes('./webui --model'));
+      const loaded = await page.$$eval('.sample img', (list) => list.every((i) => i.complete && i.naturalWidth > 0));
+      check('sample pictures load', loaded);
+      equal('no problems', problems.join('; '), '');
+      await close();
+    },
+
+    'file button, a question, a follow-up about the same picture': async () => {
+      const { page, problems, close } = await openPage(browser, base);
+      const bodies = [];
+      page.on('request', (request) => request.method() === 'POST' && bodies.push(request.postDataJSON()));
+      await page.setInputFiles('#picker', join(samples, 'objects-09.png'));
+      await page.waitForSelector('.thumbs img');
+      await ask(page, 'How many objects are there?');
+      equal('answer', await lastAnswer(page), 'There are 2 objects.');
+      check('figures', /First token [\d.]+ s · [\d.]+ tokens\/s · \d+ tokens/.test(await page.innerText('.figures')),
+        await page.innerText('.figures'));
+      await ask(page, 'Count the black objects.');
+      equal('follow-up', await lastAnswer(page), 'There is 1 black object.');
+      const messages = bodies[1].messages;
+      equal('roles of the second request', messages.map((m) => m.role).join(), 'user,assistant,user');
+      equal('the picture goes first', messages[0].content[0].type, 'image_url');
+      equal('the follow-up is plain text', messages[2].content, 'Count the black objects.');
+      check('streams with usage', bodies[1].stream === true && bodies[1].stream_options.include_usage === true);
+      await page.click('.turn >> nth=-1 >> .foot .tool:has-text("Regenerate")');
+      equal('regenerated', await lastAnswer(page), 'There is 1 black object.');
+      equal('still two turns', await page.locator('.turn').count(), 2);
+      equal('no problems', problems.join('; '), '');
+      await close();
+    },
+
+    'drop, and paste': async () => {
+      const { page, problems, close } = await openPage(browser, base);
+      await page.waitForSelector('.sample img');
+      await dropFiles(page, [sample('chart-05.png')]);
+      await page.waitForSelector('.thumbs img');
+      await ask(page, 'List all values of the chart.');
+      equal('chart', await lastAnswer(page), 'P: 5\nQ: 8\nR: 1');
+      await page.click('nav button:has-text("New chat")');
+      equal('a new chat is empty', await page.locator('.turn').count(), 0);
+      await pasteFiles(page, [sample('ocr-07.png')]);
+      await page.waitForSelector('.thumbs img');
+      await ask(page, 'What does the text say?');
+      equal('text', await lastAnswer(page), '上海');
+      equal('no problems', problems.join('; '), '');
+      await close();
+    },
+
+    'a sample and its questions (screenshot)': async () => {
+      const { page, problems, close } = await openPage(browser, base);
+      await page.waitForSelector('.sample img');
+      await page.click('.sample[aria-label*="Coloured shapes"]');
+      await page.waitForSelector('.thumbs img');
+      await page.click('.chip:has-text("How many objects can you see in the picture?")');
+      equal('count', await lastAnswer(page), 'There are 6 objects.');
+      await page.click('.chip:has-text("Which shape is brown?")');
+      check('second answer', (await lastAnswer(page)) !== '');
+      await shoot(page, 'page-en');
+      equal('no problems', problems.join('; '), '');
+      await close();
+    },
+
+    'thinking (screenshot)': async () => {
+      const { page, problems, close } = await openPage(browser, base);
+      await page.waitForSelector('.sample img');
+      await chooseMode(page, 'Thinking');
+      equal('badge', await page.innerText('.badge'), 'Thinking');
+      check('the budget appears', (await page.innerText('.settings')).includes('Thinking budget'));
+      await page.click('.sample[aria-label*="Bar chart"]');
+      await page.waitForSelector('.thumbs img');
+      await page.click('.chip >> nth=0');
+      await page.waitForSelector('.reasoning');
+      check('an answer beside the reasoning', (await lastAnswer(page)) !== '');
+      const fold = page.locator('.reasoning button');
+      check('says how long it thought', /^Thought for \d+\.\d s$/.test((await fold.innerText()).trim()), await fold.innerText());
+      equal('folded', await fold.getAttribute('aria-expanded'), 'false');
+      await fold.click();
+      check('reasoning can be read', (await page.innerText('.reasoning .body')).trim() !== '');
+      await shoot(page, 'page-thinking');
+      equal('no problems', problems.join('; '), '');
+      await close();
+    },
+
+    'Chinese, by the browser and by the switch (screenshot)': async () => {
+      const { page, problems, close } = await openPage(browser, base, { locale: 'zh-CN' });
+      await page.waitForSelector('.sample img');
+      equal('title', await page.innerText('.drop .title'), '看图提问');
+      equal('language of the document', await page.getAttribute('html', 'lang'), 'zh-CN');
+      await page.click('.sample[aria-label*="柱状图"]');
+      await page.waitForSelector('.thumbs img');
+      await page.click('.chip:has-text("有几个柱子？")');
+      equal('answer', await lastAnswer(page), '有3个柱子。');
+      await page.click('.chip:has-text("哪个柱子最低？")');
+      check('second answer', (await lastAnswer(page)) !== '');
+      await shoot(page, 'page-zh');
+      await page.click('nav .lang');
+      equal('switched', await page.getAttribute('html', 'lang'), 'en');
+      await page.reload();
+      await page.waitForSelector('.sample img');
+      equal('kept after a reload', await page.innerText('.drop .title'), 'Ask about a picture');
+      equal('no problems', problems.join('; '), '');
+      await close();
+    },
+
+    'dark': async () => {
+      const { page, problems, close } = await openPage(browser, base, { colorScheme: 'dark' });
+      const light = () => page.evaluate(() => {
+        const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
+        return (r + g + b) / 3;
+      });
+      check('follows the system', (await light()) < 60, String(await light()));
+      await chooseMode(page, 'Light');
+      check('light by choice', (await light()) > 200, String(await light()));
+      await page.reload();
+      check('kept after a reload', (await light()) > 200, String(await light()));
+      await chooseMode(page, 'Dark');
+      check('dark by choice', (await light()) < 60, String(await light()));
+      equal('no problems', problems.join('; '), '');
+      await close();
+    },
+
+    'phone (screenshot)': async () => {
+      const { page, problems, close } = await openPage(browser, base, {
+        viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true,
+      });
+      await page.waitForSelector('.sample img');
+      const overflow = () => page.evaluate(() =>
+        Math.max(document.documentElement.scrollWidth, document.querySelector('.scroll').scrollWidth) - innerWidth);
+      check('the first screen fits', (await overflow()) <= 0, String(await overflow()));
+      await page.tap('.sample[aria-label*="Two objects"]');
+      await page.waitForSelector('.thumbs img');
+      await page.tap('.chip:has-text("How many objects are there?")');
+      equal('answer', await lastAnswer(page), 'There are 2 objects.');
+      check('the conversation fits', (await overflow()) <= 0, String(await overflow()));
+      await shoot(page, 'page-phone');
+      await page.tap('nav button >> nth=-1');
+      await page.waitForSelector('.drawer');
+      check('the drawer fits', (await overflow()) <= 0, String(await overflow()));
+      await page.keyboard.press('Escape');
+      equal('Esc closes the drawer', await page.locator('.drawer').count(), 0);
+      equal('no problems', problems.join('; '), '');
+      await close();
+    },
+
+    'a broken picture is refused in words, and nothing is lost': async () => {
+      const { page, problems, close } = await openPage(browser, base, {}, /status of 4\d\d/);
+      await page.waitForSelector('.sample img');
+      const whole = readFileSync(join(samples, 'objects-11.png'));
+      await page.setInputFiles('#picker', [{ name: 'torn.png', mimeType: 'image/png', buffer: whole.subarray(0, 60) }]);
+      await ask(page, 'What is this?');
+      await lastAnswer(page);
+      const failure = await page.innerText('.failure p');
+      check('the server’s words', failure.length > 10 && !failure.startsWith('HTTP'), failure);
+      await page.click('.failure .button:has-text("Edit")');
+      equal('the question is back', await page.inputValue('#question'), 'What is this?');
+      equal('the picture is back', await page.locator('.thumbs li').count(), 1);
+      equal('no problems', problems.join('; '), '');
+      await close();
+    },
+  });
+} finally {
+  await browser.close();
+  if (server) await stop(server);
+}
+finish();

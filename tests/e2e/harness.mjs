@@ -74,17 +74,17 @@ export async function openPage(browser, base, options = {}, allowed = /$^/) {
 }
 
 export async function ask(page, text) {
-  const before = await page.locator('.turn').count();
+  const before = await page.locator('article.turn').count();
   await page.fill('#question', text);
   await page.press('#question', 'Enter');
-  await page.waitForFunction((n) => document.querySelectorAll('.turn').length === n + 1, before);
+  await page.waitForFunction((n) => document.querySelectorAll('article.turn').length === n + 1, before);
 }
 
 /** The text of the last answer, once it has ended. */
 export async function lastAnswer(page, timeout = 60_000) {
   await page.waitForFunction(() => [...document.querySelectorAll('.answer')].at(-1)?.getAttribute('aria-busy') === 'false',
     undefined, { timeout });
-  const answers = page.locator('.turn >> nth=-1 >> .answer > .markdown');
+  const answers = page.locator('article.turn >> nth=-1 >> .answer > .markdown');
   return (await answers.count()) > 0 ? (await answers.first().innerText()).trim() : '';
 }
 

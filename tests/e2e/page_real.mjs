@@ -62,9 +62,9 @@ try {
       equal('the picture goes first', messages[0].content[0].type, 'image_url');
       equal('the follow-up is plain text', messages[2].content, 'Count the black objects.');
       check('streams with usage', bodies[1].stream === true && bodies[1].stream_options.include_usage === true);
-      await page.click('.turn >> nth=-1 >> .foot .tool:has-text("Regenerate")');
+      await page.click('article.turn >> nth=-1 >> .foot .tool:has-text("Regenerate")');
       equal('regenerated', await lastAnswer(page), 'There is 1 black object.');
-      equal('still two turns', await page.locator('.turn').count(), 2);
+      equal('still two turns', await page.locator('article.turn').count(), 2);
       equal('no problems', problems.join('; '), '');
       await close();
     },
@@ -77,7 +77,7 @@ try {
       await ask(page, 'List all values of the chart.');
       equal('chart', await lastAnswer(page), 'P: 5\nQ: 8\nR: 1');
       await page.click('nav button:has-text("New chat")');
-      equal('a new chat is empty', await page.locator('.turn').count(), 0);
+      equal('a new chat is empty', await page.locator('article.turn').count(), 0);
       await pasteFiles(page, [sample('ocr-07.png')]);
       await page.waitForSelector('.thumbs img');
       await ask(page, 'What does the text say?');

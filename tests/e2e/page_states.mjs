@@ -55,7 +55,7 @@ try {
       equal('its words', (await page.innerText('.failure p')).trim(), 'picture 1 has 90.0 megapixels; at most 64 are allowed');
       await page.click('.failure .button:has-text("Retry")');
       await lastAnswer(page);
-      equal('one turn', await page.locator('.turn').count(), 1);
+      equal('one turn', await page.locator('article.turn').count(), 1);
       equal('its picture is still there', await page.locator('.question img').count(), 1);
       const bodies = [];
       page.on('request', (request) => request.method() === 'POST' && bodies.push(request.postDataJSON()));

@@ -21,6 +21,8 @@ export default defineConfig({
   // Under vitest Svelte must resolve to its browser build: the stores under test use runes outside a server render.
   resolve: process.env.VITEST ? { conditions: ['browser'] } : {},
   build: {
+    // The bundled libraries' licences travel with the page.
+    license: { fileName: 'licenses.md' },
     target: 'es2022',
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     assetsInlineLimit: 0,

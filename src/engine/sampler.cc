@@ -31,6 +31,23 @@ void softmax(std::vector<Candidate>& candidates) {
   for (auto& c : candidates) c.probability = static_cast<float>(c.probability / total);
 }
 
+bool more_likely(const Candidate& a, const Candidate& b);
+
+void normalise(std::vector<Candidate>& candidates) {
+  double mass = 0;
+  for (const auto& c : candidates) mass += c.probability;
+  for (auto& c : candidates) c.probability = static_cast<float>(c.probability / mass);
+}
+
+// Drops the least likely as long as their mass together is at most 1 - top_p, in float32 as the reference compares it:
+// where the mass meets top_p exactly, the rounding decides.
+void keep_top_p(std::vector<Candidate>& candidates, float top_p) {
+  std::sort(candidates.begin(), candidates.end(), more_likely);
+  double tail = 0;
+  while (candidates.size() > 1 && static_cast<float>(tail += candidates.back().probability) <= 1.0f - top_p) candidates.pop_back();
+  normalise(candidates);
+}
+
 bool more_likely(const Candidate& a, const Candidate& b) {
   return a.probability > b.probability || (a.probability == b.probability && a.id < b.id);
 }
@@ -92,20 +109,11 @@ std::vector<Candidate> Sampler::distribution(std::span<const float> logits, std:
   }
   keep_top_k(candidates, params_.top_k);
   softmax(candidates);
-  if (params_.top_p < 1.0f) {
-    std::sort(candidates.begin(), candidates.end(), more_likely);
-    double mass = 0;
-    size_t kept = 0;
-    while (kept < candidates.size() && (kept == 0 || mass < params_.top_p)) mass += candidates[kept++].probability;
-    candidates.resize(kept);
-    for (auto& c : candidates) c.probability = static_cast<float>(c.probability / mass);
-  }
+  if (params_.top_p < 1.0f) keep_top_p(candidates, params_.top_p);
   if (params_.min_p > 0) {
     const float least = params_.min_p * std::min_element(candidates.begin(), candidates.end(), more_likely)->probability;
     std::erase_if(candidates, [&](const Candidate& c) { return c.probability < least; });
-    double mass = 0;
-    for (const auto& c : candidates) mass += c.probability;
-    for (auto& c : candidates) c.probability = static_cast<float>(c.probability / mass);
+    normalise(candidates);
   }
   return candidates;
 }

@@ -1,0 +1,90 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "app/commands.h"
+#include "base/error.h"
+
+#ifndef QVL_VERSION
+#define QVL_VERSION "0.1.0"
+#endif
+
+namespace qvl {
+namespace {
+
+void add_model_flags(CLI::App& app, ModelFlags& flags) {
+  app.add_option("--model", flags.model,
+                 "a model's folder, \"demo\" (ships with the program), or a repository in the Hugging Face cache")
+      ->capture_default_str();
+  app.add_option("--precision", flags.precision, "bfloat16, or float32 for the reference's arithmetic")
+      ->check(CLI::IsMember({"bfloat16", "float32"}))
+      ->capture_default_str();
+  app.add_option("--threads", flags.threads, "threads of the engine (default: all cores)")->check(CLI::Range(1, 1024));
+  app.add_option("--ctx-size", flags.ctx_size, "tokens of prompt and answer together (default: the model's, at most 32768)")
+      ->check(CLI::Range(int64_t{64}, int64_t{1} << 24));
+}
+
+void add_serve(CLI::App& app, ServeFlags& flags) {
+  add_model_flags(app, flags.model);
+  app.add_option("--thinking-model", flags.thinking_model, "a second model, for the Thinking mode");
+  auto* const host = app.add_option("--host", flags.host, "address to listen on")->capture_default_str();
+  app.add_flag("--listen", flags.listen, "listen on all addresses (0.0.0.0); give an --api-key with it")->excludes(host);
+  app.add_option("--port", flags.port, "TCP port; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
+  auto* const key = app.add_option("--api-key", flags.api_key, "clients must send it as a bearer token; at least 16 characters");
+  app.add_option("--api-key-file", flags.api_key_file, "a file with the key in its first line")->excludes(key);
+  app.add_option("--allow-host", flags.allow_hosts, "a further name that requests may carry in Host (repeatable)")
+      ->take_all();
+}
+
+void add_chat(CLI::App& app, ChatFlags& flags) {
+  add_model_flags(app, flags.model);
+  app.add_option("--image", flags.images, "a picture (repeatable)")->take_all();
+  app.add_option("--prompt", flags.prompt, "one question; without it the chat is interactive");
+  app.add_option("--system", flags.system, "a system message");
+  app.add_flag("--json", flags.json, "print one JSON object (needs --prompt)");
+  app.add_flag("--thinking", flags.thinking, "use the Thinking template");
+  app.add_option("--temperature", flags.temperature, "0: greedy (default: the model's)")->check(CLI::Range(0.0, 2.0));
+  app.add_option("--max-tokens", flags.max_tokens, "longest answer")->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
+  app.add_option("--seed", flags.seed, "for the same answer again")->check(CLI::Range(int64_t{0}, INT64_MAX));
+}
+
+void add_trace(CLI::App& app, TraceFlags& flags) {
+  add_model_flags(app, flags.model);
+  app.add_option("--messages", flags.messages, "JSON file: messages, or an object with messages and tools")->required();
+  app.add_option("--out", flags.out, "safetensors file to write")->required();
+  app.add_option("--root", flags.root, "folder that the messages' paths start from (default: the JSON file's)");
+  app.add_option("--generate", flags.generate, "greedy tokens to generate")->check(CLI::Range(0, 100000));
+  app.add_flag("--blend-alpha", flags.blend_alpha, "blend transparent pictures over white, as the server does");
+}
+
+}  // namespace
+
+LoadOptions ModelFlags::load_options() const {
+  return {.threads = threads, .precision = precision == "float32" ? Precision::kFloat32 : Precision::kBFloat16};
+}
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app("Qwen3-VL on your own machine: a web page, an OpenAI-compatible API and a terminal chat.", "qwen3vl");
+  app.set_version_flag("--version", QVL_VERSION);
+  app.require_subcommand(1);
+  ServeFlags serve;
+  ChatFlags chat;
+  TraceFlags trace;
+  auto* const serve_command = app.add_subcommand("serve", "the web page and the HTTP API");
+  auto* const chat_command = app.add_subcommand("chat", "ask in the terminal");
+  auto* const trace_command = app.add_subcommand("trace", "write every intermediate tensor of one request");
+  add_serve(*serve_command, serve);
+  add_chat(*chat_command, chat);
+  add_trace(*trace_command, trace);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help, --version
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    throw Error(ErrorKind::kBadFlag, "bad_flag", printable(e.what(), 400) + "; see qwen3vl --help");
+  }
+  if (serve_command->parsed()) return run_serve(serve);
+  if (chat_command->parsed()) return run_chat(chat);
+  return run_trace(trace);
+}
+
+}  // namespace qvl

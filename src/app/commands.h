@@ -1,0 +1,56 @@
+// The subcommands of qwen3vl and their flags.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/model_loader.h"
+
+namespace qvl {
+
+// Flags that several subcommands share.
+struct ModelFlags {
+  std::string model = "demo";
+  std::string precision = "bfloat16";
+  int threads = 0;
+  int64_t ctx_size = 0;  // 0: the model's own, at most kDefaultContext
+  LoadOptions load_options() const;
+};
+
+struct ServeFlags {
+  ModelFlags model;
+  std::string thinking_model;  // a second model for the Thinking mode
+  std::string host = "127.0.0.1";
+  bool listen = false;
+  int port = 7860;
+  std::string api_key, api_key_file;
+  std::vector<std::string> allow_hosts;
+};
+
+struct ChatFlags {
+  ModelFlags model;
+  std::vector<std::string> images;
+  std::string prompt, system;
+  bool json = false, thinking = false;
+  double temperature = -1;  // -1: the model's default
+  int64_t max_tokens = 0, seed = -1;
+};
+
+struct TraceFlags {
+  ModelFlags model;
+  std::string messages, out, root;
+  int generate = 0;
+  bool blend_alpha = false;
+};
+
+// The size of the KV cache where --ctx-size says nothing: the model's own context, at most this many tokens.
+inline constexpr int64_t kDefaultContext = 32768;
+
+int run_command_line(int argc, char** argv);  // throws Error
+int run_serve(const ServeFlags& flags);
+int run_chat(const ChatFlags& flags);
+int run_trace(const TraceFlags& flags);
+
+}  // namespace qvl

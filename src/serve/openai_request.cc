@@ -189,7 +189,7 @@ void read_response_format(const Fields& fields) {
   if (!format) return;
   const Fields entry(*format, "response_format");
   const auto type = entry.string("type");
-  if (!type) missing_required("response_format.type");
+  if (!type) invalid_type("response_format.type", "text, json_object or json_schema", Json());
   if (*type == "text") return;
   if (*type == "json_schema") {
     const Json* schema = entry.object("json_schema");

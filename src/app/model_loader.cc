@@ -122,6 +122,7 @@ LoadedModel load_model(const fs::path& folder, const LoadOptions& options) {
                 folder.string(), out.tokenizer->size() - 1, out.config.text.vocab_size);
   }
   const auto weights = open_safetensors(folder);
+  check_tensors(*weights, out.config);  // all that is missing or misshapen is told before the slow packing
   out.backend = make_backend(options);
   out.model = std::make_unique<Model>(*out.backend, *weights, out.config);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -27,6 +29,27 @@ std::optional<std::string> api_key(const ServeFlags& flags) {
   return key;
 }
 
+// Raises the soft limit on descriptors as far as the connections need, or takes fewer connections.
+void fit_descriptors(ServerLimits& limits) {
+  constexpr rlim_t kOwn = 64;  // model files while loading, event loop, listener, the second that accept() holds
+  constexpr rlim_t kLeastConnections = 32;
+  rlimit found{};
+  if (::getrlimit(RLIMIT_NOFILE, &found) != 0) return;
+  const rlim_t wanted = static_cast<rlim_t>(limits.max_connections) + kOwn;
+  if (found.rlim_cur >= wanted) return;
+  found.rlim_cur = std::min(wanted, found.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &found);
+  ::getrlimit(RLIMIT_NOFILE, &found);
+  if (found.rlim_cur < kOwn + kLeastConnections) {
+    throw_error(ErrorKind::kListen, "too_few_fds",
+                "this process may open {} files and sockets, expected at least {}: raise the limit, ulimit -n {}", found.rlim_cur,
+                kOwn + kLeastConnections, wanted);
+  }
+  if (found.rlim_cur >= wanted) return;
+  limits.max_connections = static_cast<int>(found.rlim_cur - kOwn);
+  log_warn("this process may open {} files and sockets: at most {} connections at once", found.rlim_cur, limits.max_connections);
+}
+
 }  // namespace
 
 int run_serve(const ServeFlags& flags) {
@@ -35,6 +58,7 @@ int run_serve(const ServeFlags& flags) {
   options.port = flags.port;
   options.api_key = api_key(flags);
   options.allow_hosts = flags.allow_hosts;
+  fit_descriptors(options.limits);
   find_model(flags.model.model);  // a wrong name is told before anything else
 
   ModelRegistry registry;

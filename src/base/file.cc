@@ -55,6 +55,9 @@ MappedFile::MappedFile(const std::filesystem::path& path, ErrorKind kind, const 
   size_ = file.size;
   if (size_ == 0) return;
   void* map = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.fd, 0);
+  if (map == MAP_FAILED && errno == ENOMEM) {
+    throw Error(ErrorKind::kMemory, "memory_budget", fmt::format("{}: not enough memory to map {} bytes", path.string(), size_));
+  }
   if (map == MAP_FAILED) throw Error(kind, code, fmt::format("{}: cannot map: {}", path.string(), std::strerror(errno)));
   data_ = static_cast<const std::byte*>(map);
 }

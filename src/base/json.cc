@@ -106,6 +106,10 @@ void python_value(std::string& out, const Json& json) {
 Json parse_json(std::string_view text, std::string_view what, ErrorKind kind, const std::string& code,
                 const JsonLimits& limits) {
   if (!utf8_valid(text)) throw Error(kind, code, fmt::format("{}: expected JSON in UTF-8, found invalid UTF-8", what));
+  // nlohmann takes a zero byte for the end of the text and would not look at what stands behind it.
+  if (const size_t zero = text.find('\0'); zero != text.npos) {
+    throw Error(kind, code, fmt::format("{}: expected valid JSON, found a zero byte at byte {}", what, zero));
+  }
   if (nesting_depth(text, limits.max_depth) > limits.max_depth) {
     throw Error(kind, kind == ErrorKind::kInvalidRequest ? "too_deep" : code,
                 fmt::format("{}: JSON is nested more than {} levels deep", what, limits.max_depth));

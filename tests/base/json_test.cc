@@ -30,6 +30,14 @@ TEST(Json, RejectsWhatIsNotOneDocument) {
   EXPECT_EQ(code_of("{\"a\":1,\"b\":{\"a\":2}}", {.reject_duplicate_keys = true}), "");
 }
 
+TEST(Json, RejectsZeroBytes) {
+  using namespace std::string_view_literals;
+  for (const auto text : {"\0"sv, "{}\0"sv, "{}\0junk"sv, "\0{}"sv, "{\"a\":\0 1}"sv, "{\"a\":\"x\0y\"}"sv, "[1,\0]"sv}) {
+    EXPECT_EQ(code_of(text), "invalid_json") << text;
+  }
+  EXPECT_EQ(code_of(R"({"a":"\u0000"})"), "");
+}
+
 TEST(Json, PythonSpelling) {
   EXPECT_EQ(dump_json_python(parse(R"({"b":400.0,"a":[1,-2.5,1e16,1e-5,0.0001,123456789012345.0],"c":"é<&'\"\n","d":null,"e":true})")),
             R"({"b": 400.0, "a": [1, -2.5, 1e+16, 1e-05, 0.0001, 123456789012345.0], "c": "é<&'\"\n", "d": null, "e": true})");

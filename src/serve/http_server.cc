@@ -20,6 +20,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -760,8 +761,12 @@ void ServerCore::await_connections(Clock::time_point until) {
 void ServerCore::run() {
   if (!listening) bind();
   if (options.handle_signals) {
-    signals.add(SIGINT);
-    signals.add(SIGTERM);
+    // A terminal that closes sends SIGHUP, unless nohup had it ignored; SIGQUIT would leave a core with the users' texts.
+    for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) {
+      struct sigaction now {};
+      if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN && signal == SIGHUP) continue;
+      signals.add(signal);
+    }
     signals.async_wait([this](error_code error, int) {
       if (error) return;
       log_info("stopping");

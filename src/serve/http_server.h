@@ -39,7 +39,7 @@ struct ServerOptions {
   std::string version = "dev";
   int io_threads = 2;
   int worker_threads = 2;
-  bool handle_signals = true;  // SIGINT and SIGTERM stop run(), a second one ends the process at once
+  bool handle_signals = true;  // SIGINT, SIGTERM, SIGQUIT and SIGHUP stop run(), a second one ends the process at once
   ServerLimits limits;
 };
 

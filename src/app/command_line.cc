@@ -56,6 +56,16 @@ void add_trace(CLI::App& app, TraceFlags& flags) {
   app.add_flag("--blend-alpha", flags.blend_alpha, "blend transparent pictures over white, as the server does");
 }
 
+void add_bench(CLI::App& app, BenchFlags& flags) {
+  add_model_flags(app, flags.model);
+  app.get_option("--model")->description("a model's folder, \"demo\", or made:NAME for made weights in the true shapes of NAME");
+  app.add_option("-p,--prompt", flags.prompt, "tokens of the prompt")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("-n,--generate", flags.generate, "tokens to decode")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--image", flags.image, "size of the picture")->capture_default_str();
+  app.add_option("--chunk", flags.chunk, "prompt tokens of one pass")->check(CLI::Range(1, 1 << 16))->capture_default_str();
+  app.add_flag("--json", flags.json, "print one JSON object");
+}
+
 }  // namespace
 
 LoadOptions ModelFlags::load_options() const {
@@ -69,12 +79,15 @@ int run_command_line(int argc, char** argv) {
   ServeFlags serve;
   ChatFlags chat;
   TraceFlags trace;
+  BenchFlags bench;
   auto* const serve_command = app.add_subcommand("serve", "the web page and the HTTP API");
   auto* const chat_command = app.add_subcommand("chat", "ask in the terminal");
   auto* const trace_command = app.add_subcommand("trace", "write every intermediate tensor of one request");
   add_serve(*serve_command, serve);
   add_chat(*chat_command, chat);
   add_trace(*trace_command, trace);
+  auto* const bench_command = app.add_subcommand("bench", "time prefill, decode and a picture");
+  add_bench(*bench_command, bench);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version
@@ -84,6 +97,7 @@ int run_command_line(int argc, char** argv) {
   }
   if (serve_command->parsed()) return run_serve(serve);
   if (chat_command->parsed()) return run_chat(chat);
+  if (bench_command->parsed()) return run_bench(bench);
   return run_trace(trace);
 }
 

@@ -45,6 +45,13 @@ struct TraceFlags {
   bool blend_alpha = false;
 };
 
+struct BenchFlags {
+  ModelFlags model;
+  int64_t prompt = 512, generate = 32, chunk = 512;
+  std::string image = "1024x768";
+  bool json = false;
+};
+
 // The size of the KV cache where --ctx-size says nothing: the model's own context, at most this many tokens.
 inline constexpr int64_t kDefaultContext = 32768;
 
@@ -52,5 +59,6 @@ int run_command_line(int argc, char** argv);  // throws Error
 int run_serve(const ServeFlags& flags);
 int run_chat(const ChatFlags& flags);
 int run_trace(const TraceFlags& flags);
+int run_bench(const BenchFlags& flags);
 
 }  // namespace qvl

@@ -1,0 +1,84 @@
+"""When is an answer right? One rule for training, evaluation over HTTP and evaluation in transformers.
+
+Standard library only, because tools/demo/evaluate.py must run where there is no torch.
+
+An answer is right when its text equals the expected text (spaces at the ends aside). A question with a `region` is also right when
+its first bracketed list of numbers lies there: `{"box": [x1, y1, x2, y2]}` wants a box of intersection over union 0.5 or more,
+`{"hit": [x1, y1, x2, y2]}` wants a point inside. Coordinates are 0-1000 of the picture. A conversation is right when each turn is.
+"""
+import re
+from collections import defaultdict
+
+_LIST = re.compile(r"\[([\d, ]+)\]")
+
+
+def overlap(a, b):
+    """Intersection over union of two boxes; 0 for boxes that do not meet or have no area."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    area = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - width * height
+    return width * height / area
+
+
+def numbers(text):
+    """The first list of integers in brackets, or an empty list."""
+    found = _LIST.search(text)
+    if not found:
+        return []
+    try:
+        return [int(x) for x in found.group(1).split(",")]
+    except ValueError:  # "[1,,2]" and the like are the model's mistake, not ours
+        return []
+
+
+def right(answer, expected, region=None):
+    """Whether one answer is right by the rule above."""
+    if answer.strip() == expected.strip():
+        return True
+    if not region:
+        return False
+    v = numbers(answer)
+    if "box" in region and len(v) == 4:
+        return overlap(v, region["box"]) >= 0.5
+    if "hit" in region and len(v) == 2:
+        x1, y1, x2, y2 = region["hit"]
+        return x1 <= v[0] <= x2 and y1 <= v[1] <= y2
+    return False
+
+
+def conversation_right(answers, expected, region=None):
+    """Whether every turn of a conversation is right."""
+    return len(answers) == len(expected) and all(right(a, e, region) for a, e in zip(answers, expected))
+
+
+class Tally:
+    """Right and asked, by task."""
+
+    def __init__(self):
+        self.by_task = defaultdict(lambda: [0, 0])
+
+    def add(self, task, is_right):
+        entry = self.by_task[task]
+        entry[0] += bool(is_right)
+        entry[1] += 1
+
+    def total(self):
+        return sum(v[0] for v in self.by_task.values()), sum(v[1] for v in self.by_task.values())
+
+    def rate(self, task):
+        good, asked = self.by_task[task]
+        return good / asked if asked else 0.0
+
+    def mean(self):
+        """The mean over tasks, each counted alike: what the study's training log calls mean."""
+        return sum(self.rate(t) for t in self.by_task) / max(1, len(self.by_task))
+
+    def lines(self):
+        """A table as text, best task first, the total last."""
+        rows = sorted(self.by_task.items(), key=lambda kv: (-kv[1][0] / kv[1][1], kv[0]))
+        out = [f"  {task:14s} {good:4d} / {asked:<4d} {100 * good / asked:5.1f} %" for task, (good, asked) in rows]
+        good, asked = self.total()
+        out.append(f"  {'all':14s} {good:4d} / {asked:<4d} {100 * good / max(1, asked):5.1f} %")
+        return out

@@ -51,7 +51,7 @@ void add_trace(CLI::App& app, TraceFlags& flags) {
   add_model_flags(app, flags.model);
   app.add_option("--messages", flags.messages, "JSON file: messages, or an object with messages and tools")->required();
   app.add_option("--out", flags.out, "safetensors file to write")->required();
-  app.add_option("--root", flags.root, "folder that the messages' paths start from (default: the JSON file's)");
+  app.add_option("--root", flags.root, "folder that the messages' paths start from (default: the JSON file's or the nearest above that has them)");
   app.add_option("--generate", flags.generate, "greedy tokens to generate")->check(CLI::Range(0, 100000));
   app.add_flag("--blend-alpha", flags.blend_alpha, "blend transparent pictures over white, as the server does");
 }

@@ -75,6 +75,30 @@ void load_part(Json& part, const fs::path& root, const ProcessorConfig& processo
 
 }  // namespace
 
+fs::path find_media_root(const Json& file, const fs::path& messages_file) {
+  const Json messages = file.is_object() ? file.value("messages", Json::array()) : file;
+  std::string first;
+  for (const auto& message : messages) {
+    if (!message.is_object() || !message.contains("content") || !message["content"].is_array()) continue;
+    for (const auto& part : message["content"]) {
+      for (const char* key : {"image_url", "image", "video_url", "video"}) {
+        if (!first.empty() || !part.is_object() || !part.contains(key)) continue;
+        const std::string url = part_url(part, key);
+        if (url.rfind("data:", 0) != 0) first = url;
+      }
+    }
+  }
+  std::error_code ignored;
+  const fs::path start = fs::absolute(messages_file, ignored).parent_path();
+  if (first.empty()) return start;
+  constexpr int kLevels = 4;
+  fs::path folder = start;
+  for (int level = 0; level < kLevels; ++level, folder = folder.parent_path()) {
+    if (fs::exists(folder / first, ignored)) return folder;
+  }
+  return fs::exists(first, ignored) ? fs::current_path(ignored) : start;
+}
+
 std::vector<MediaItem> LocalRequest::items() const {
   std::vector<MediaItem> out;
   for (const auto& visual : visuals) out.push_back(visual.item);

@@ -36,6 +36,10 @@ struct LocalRequest {
 LocalRequest load_local_request(const Json& file, const std::filesystem::path& root, const ProcessorConfig& processor,
                                 AlphaMode alpha);
 
+// Where the paths of a messages file start: its folder or the nearest folder above it that has the first file they name
+// (reference data keeps its cases two folders below the media); else the working directory.
+std::filesystem::path find_media_root(const Json& file, const std::filesystem::path& messages_file);
+
 Prompt build_local_prompt(const LoadedModel& model, const LocalRequest& request, bool keep_video_wrapper = false);
 
 }  // namespace qvl

@@ -13,7 +13,7 @@ int run_trace(const TraceFlags& flags) {
   const fs::path file = flags.messages;
   const Json json = parse_json(read_file(file, ErrorKind::kBadFlag, "bad_flag"), file.string(), ErrorKind::kBadFlag, "bad_flag");
   LoadedModel model = load_model(find_model(flags.model.model), flags.model.load_options());
-  const fs::path root = flags.root.empty() ? file.parent_path() : fs::path(flags.root);
+  const fs::path root = flags.root.empty() ? find_media_root(json, file) : fs::path(flags.root);
   const auto alpha = flags.blend_alpha ? AlphaMode::kWhite : AlphaMode::kDrop;
   const LocalRequest request = load_local_request(json, root, model.processor, alpha);
   const bool keep_wrapper = json.is_object() && json.value("video_wrapper", Json()) == "keep";

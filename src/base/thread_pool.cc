@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace qvl {
 namespace {
@@ -43,8 +44,17 @@ void ThreadPool::work(int thread) {
     round_.wait(seen, std::memory_order_acquire);
     seen = round_.load(std::memory_order_acquire);
     if (stop_) return;
-    (*body_)(thread);
+    call(thread);
     if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
+  }
+}
+
+void ThreadPool::call(int thread) noexcept {
+  try {
+    (*body_)(thread);
+  } catch (...) {
+    const std::lock_guard lock(error_mutex_);
+    if (!error_) error_ = std::current_exception();
   }
 }
 
@@ -57,11 +67,12 @@ void ThreadPool::run(const std::function<void(int)>& body) {
   running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
-  body(0);
+  call(0);  // the others use what `body` refers to: nothing may leave before they end
   for (int i = 0; i < kSpins && running_.load(std::memory_order_acquire) != 0; ++i) pause();
   for (int left = running_.load(std::memory_order_acquire); left != 0; left = running_.load(std::memory_order_acquire)) {
     running_.wait(left, std::memory_order_acquire);
   }
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
 void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body) {

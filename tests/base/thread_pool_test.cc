@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <stdexcept>
+#include <string>
 
 namespace qvl {
 namespace {
@@ -27,6 +29,29 @@ TEST(ThreadPool, ManyRounds) {
   std::atomic<int> sum{0};
   for (int i = 0; i < 2000; ++i) pool.run([&](int thread) { sum += thread; });
   EXPECT_EQ(sum, 2000 * (0 + 1 + 2 + 3));
+}
+
+// One thread fails while the others still work with what the caller's frame holds.
+TEST(ThreadPool, AnExceptionComesOutOnceAllHaveEnded) {
+  for (const int threads : {1, 2, 4}) {
+    ThreadPool pool(threads);
+    for (int thrower = 0; thrower < threads; ++thrower) {
+      std::atomic<int> ended{0};
+      try {
+        pool.run([&](int thread) {
+          if (thread == thrower) throw std::runtime_error("thread " + std::to_string(thread));
+          std::this_thread::sleep_for(std::chrono::milliseconds(5));
+          ++ended;
+        });
+        FAIL() << "no exception";
+      } catch (const std::runtime_error& e) {
+        EXPECT_EQ(e.what(), "thread " + std::to_string(thrower));
+      }
+      EXPECT_EQ(ended, threads - 1);
+      pool.run([&](int) { ++ended; });  // and works on
+      EXPECT_EQ(ended, 2 * threads - 1);
+    }
+  }
 }
 
 }  // namespace

@@ -73,7 +73,8 @@ bool AnswerParser::handle_marker(int32_t id, ChatDelta& out) {
   const bool opens_thought = id == think_id_ && state_ == State::kStart;
   const bool repeats_opening = id == think_id_ && state_ == State::kThinking && strip_newlines_;
   const bool closes_thought = id == think_end_id_ && state_ == State::kThinking;
-  const bool opens_call = id == tool_id_ && options_.parse_tool_calls && (state_ == State::kStart || state_ == State::kContent);
+  const bool opens_call =
+      id == tool_id_ && options_.parse_tool_calls && (state_ == State::kStart || state_ == State::kContent);
   const bool closes_call = id == tool_end_id_ && state_ == State::kToolCall;
   if (!(opens_thought || repeats_opening || closes_thought || opens_call || closes_call)) return false;
   text(decoder_.flush(), out);
@@ -106,9 +107,15 @@ void AnswerParser::text(std::string_view text, ChatDelta& out) {
     state_ = State::kContent;
   }
   switch (state_) {
-    case State::kThinking: reasoning_text(text, out); break;
-    case State::kToolCall: tool_text_ += text; break;
-    default: content_text(text, out); break;
+    case State::kThinking:
+      reasoning_text(text, out);
+      break;
+    case State::kToolCall:
+      tool_text_ += text;
+      break;
+    default:
+      content_text(text, out);
+      break;
   }
 }
 

@@ -12,7 +12,7 @@
 namespace qvl {
 
 struct AnswerToolCall {
-  std::string id;         // "call_..."
+  std::string id;  // "call_..."
   std::string name;
   std::string arguments;  // JSON text
 };

@@ -7,7 +7,8 @@ namespace {
 
 constexpr int64_t kMinAnswerReserve = 16, kMaxAnswerReserve = 1024;
 
-std::optional<ThinkingBudget> thinking_budget(const ServedModel& model, const SamplingRequest& request, int64_t max_tokens) {
+std::optional<ThinkingBudget> thinking_budget(const ServedModel& model, const SamplingRequest& request,
+                                              int64_t max_tokens) {
   if (model.template_kind != TemplateKind::kThinking) return std::nullopt;
   const auto end = model.tokenizer->added_token_id("</think>");
   if (!end) return std::nullopt;
@@ -34,8 +35,8 @@ SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& re
   params.presence_penalty = f(request.presence_penalty.value_or(default_presence));
   params.frequency_penalty = f(request.frequency_penalty.value_or(0));
   // -1 is another spelling of "off".
-  params.top_k = static_cast<int>(
-      std::clamp<int64_t>(request.top_k.value_or(defaults.top_k), 0, model.config.text.vocab_size));
+  params.top_k =
+      static_cast<int>(std::clamp<int64_t>(request.top_k.value_or(defaults.top_k), 0, model.config.text.vocab_size));
   params.logit_bias = request.logit_bias;
   params.seed = request.seed;
   const int64_t room = std::max<int64_t>(model.engine->context_tokens() - prompt_tokens, 1);

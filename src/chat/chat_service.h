@@ -1,4 +1,5 @@
-// One chat request from its meaning to a running stream: prompt, sampling, thinking budget, submit. Stateless, thread-safe.
+// One chat request from its meaning to a running stream: prompt, sampling, thinking budget, submit. Stateless,
+// thread-safe.
 #pragma once
 
 #include <atomic>
@@ -39,7 +40,8 @@ struct ChatRequest {
 // The sampling of a prompt of prompt_tokens.
 //  - temperature 0 without a presence_penalty of its own gets none: the recommended one belongs to the sampling recipe.
 //  - max_tokens is cut to what the context leaves.
-//  - Thinking: a quarter of max_tokens, at least 16 and at most 1024 tokens but never more than half, stays reserved for
+//  - Thinking: a quarter of max_tokens, at least 16 and at most 1024 tokens but never more than half, stays reserved
+//  for
 //    the answer: when only that is left, or thinking_token_budget is used up, the engine appends "\n</think>\n\n".
 SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& request, int64_t prompt_tokens);
 

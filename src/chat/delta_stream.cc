@@ -35,10 +35,18 @@ DeltaStream::Item DeltaStream::last(const TokenStream::Item& item) {
   outcome.stats = item.stats;
   outcome.reasoning_tokens = parser_.reasoning_tokens();
   switch (item.finish) {
-    case FinishReason::kStop: outcome.end = AnswerEnd::kStop; break;
-    case FinishReason::kLength: outcome.end = AnswerEnd::kLength; break;
-    case FinishReason::kCancelled: outcome.end = AnswerEnd::kCancelled; break;
-    case FinishReason::kError: outcome.end = AnswerEnd::kError; break;
+    case FinishReason::kStop:
+      outcome.end = AnswerEnd::kStop;
+      break;
+    case FinishReason::kLength:
+      outcome.end = AnswerEnd::kLength;
+      break;
+    case FinishReason::kCancelled:
+      outcome.end = AnswerEnd::kCancelled;
+      break;
+    case FinishReason::kError:
+      outcome.end = AnswerEnd::kError;
+      break;
   }
   if (outcome.end == AnswerEnd::kError) {
     outcome.error.emplace(ErrorKind::kInternal, item.error_code, item.error_message);

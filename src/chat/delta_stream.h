@@ -24,7 +24,7 @@ struct AnswerOutcome {
 class DeltaStream {
  public:
   struct Item {
-    ChatDelta delta;                     // may be empty in the last item
+    ChatDelta delta;                       // may be empty in the last item
     std::optional<AnswerOutcome> outcome;  // set in the last item
   };
 

@@ -37,7 +37,8 @@ std::vector<std::byte> decode_media_source(std::string_view source, size_t max_b
     }
     if (!scheme.empty()) {
       throw Error(ErrorKind::kInvalidRequest, "url_scheme_not_allowed",
-                  fmt::format("expected a data URI or base64, found a URL with the scheme \"{}\"", printable(scheme)), param);
+                  fmt::format("expected a data URI or base64, found a URL with the scheme \"{}\"", printable(scheme)),
+                  param);
     }
   }
   return decode_data_uri(source, max_bytes);

@@ -35,7 +35,8 @@ auto with_param(const std::string& param, const Work& work) {
   }
 }
 
-std::vector<Pending> load_pictures(const ServedModel& model, const ChatInput& input, const std::atomic<bool>* abandoned) {
+std::vector<Pending> load_pictures(const ServedModel& model, const ChatInput& input,
+                                   const std::atomic<bool>* abandoned) {
   const ImageLimits image_limits;
   const int factor = model.processor.factor();
   const int64_t context = model.engine->context_tokens();
@@ -99,8 +100,8 @@ Prompt make_prompt(const ServedModel& model, const ChatInput& input, const std::
   PromptOptions options;
   options.max_tokens = model.engine->context_tokens();
   options.longest_token_bytes = model.longest_token_bytes;
-  return build_prompt(*model.tokenizer, model.config, model.template_kind, input.messages, input.tools, input.render, media,
-                      options);
+  return build_prompt(*model.tokenizer, model.config, model.template_kind, input.messages, input.tools, input.render,
+                      media, options);
 }
 
 }  // namespace qvl

@@ -22,8 +22,8 @@ struct PictureInput {
 };
 
 struct ChatInput {
-  Json messages;  // as render_chat() takes them, each picture a part {"type": "image"}
-  Json tools;     // null or an array
+  Json messages;                       // as render_chat() takes them, each picture a part {"type": "image"}
+  Json tools;                          // null or an array
   std::vector<PictureInput> pictures;  // in order of appearance
   RenderOptions render;
 };

@@ -18,7 +18,8 @@ namespace {
               "messages");
 }
 
-// Collects ids. Text between two added tokens is encoded as one run, as the reference does, wherever its pieces came from.
+// Collects ids. Text between two added tokens is encoded as one run, as the reference does, wherever its pieces came
+// from.
 class Assembler {
  public:
   Assembler(const Tokenizer& tokenizer, const ModelConfig& config, const PromptOptions& options)
@@ -158,15 +159,19 @@ Prompt build_prompt(const Tokenizer& tokenizer, const ModelConfig& config, Templ
   size_t used = 0;
   for (const PromptSegment& segment : segments) {
     switch (segment.kind) {
-      case PromptSegment::Kind::kText: assembler.text(segment.text); break;
-      case PromptSegment::Kind::kControl: assembler.control(segment.text); break;
+      case PromptSegment::Kind::kText:
+        assembler.text(segment.text);
+        break;
+      case PromptSegment::Kind::kControl:
+        assembler.control(segment.text);
+        break;
       case PromptSegment::Kind::kImage:
       case PromptSegment::Kind::kVideo: {
         const bool is_video = segment.kind == PromptSegment::Kind::kVideo;
         if (used == media_in_order.size() || media_in_order[used].video.has_value() != is_video) {
           throw Error(ErrorKind::kInvalidRequest, "invalid_value",
-                      fmt::format("the conversation's {} number {} has no data of its kind", is_video ? "video" : "picture",
-                                  used + 1),
+                      fmt::format("the conversation's {} number {} has no data of its kind",
+                                  is_video ? "video" : "picture", used + 1),
                       "messages");
         }
         const MediaItem& item = media_in_order[used++];
@@ -176,9 +181,10 @@ Prompt build_prompt(const Tokenizer& tokenizer, const ModelConfig& config, Templ
     }
   }
   if (used != media_in_order.size()) {
-    throw Error(ErrorKind::kInvalidRequest, "invalid_value",
-                fmt::format("{} pictures or videos were sent, but the chat template shows {}", media_in_order.size(), used),
-                "messages");
+    throw Error(
+        ErrorKind::kInvalidRequest, "invalid_value",
+        fmt::format("{} pictures or videos were sent, but the chat template shows {}", media_in_order.size(), used),
+        "messages");
   }
   return assembler.finish();
 }

@@ -1,4 +1,5 @@
-// Messages and patches -> the engine's Prompt: template, tokens, expanded placeholders, positions. Stateless, thread-safe.
+// Messages and patches -> the engine's Prompt: template, tokens, expanded placeholders, positions. Stateless,
+// thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,8 @@ struct MediaItem {
 MediaItem make_media_item(Patches patches, std::optional<FrameSampling> video = std::nullopt);
 
 struct PromptOptions {
-  // transformers 5.12 keeps the template's own vision_start/end around all groups of a video; 4.57, which the models were
-  // published with, replaces the whole wrapper (golden fact 1).
+  // transformers 5.12 keeps the template's own vision_start/end around all groups of a video; 4.57, which the models
+  // were published with, replaces the whole wrapper (golden fact 1).
   bool keep_video_wrapper = false;
   // A prompt past this many tokens is refused as early as it is known.
   int64_t max_tokens = std::numeric_limits<int32_t>::max();

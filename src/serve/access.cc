@@ -13,7 +13,8 @@ namespace {
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -100,8 +101,9 @@ void AccessPolicy::check_host(const HttpRequest& request, std::string_view own_a
   const auto allowed = [&](const std::string& name) { return name == "*" || name == host->host; };
   if (std::any_of(allowed_hosts_.begin(), allowed_hosts_.end(), allowed)) return;
   if (!is_loopback(std::string(own_address)) && (host->host == own_address || host->host == machine_name())) return;
-  throw Error(ErrorKind::kForbidden, "host_not_allowed",
-              fmt::format("this server does not answer to the name \"{}\"; --allow-host adds a name", printable(host->host)));
+  throw Error(
+      ErrorKind::kForbidden, "host_not_allowed",
+      fmt::format("this server does not answer to the name \"{}\"; --allow-host adds a name", printable(host->host)));
 }
 
 void AccessPolicy::check_origin(const HttpRequest& request) const {
@@ -128,7 +130,8 @@ void AccessPolicy::check_key(const HttpRequest& request) const {
   const bool bearer = value.size() > kScheme.size() && lower(value.substr(0, kScheme.size())) == kScheme;
   const bool matches = same_digest(digest(bearer ? value.substr(kScheme.size()) : std::string_view()), *key_digest_);
   if (!bearer || !matches || request.header_count("Authorization") != 1) {
-    throw Error(ErrorKind::kUnauthorized, "invalid_api_key", "expected \"Authorization: Bearer KEY\" with this server's key");
+    throw Error(ErrorKind::kUnauthorized, "invalid_api_key",
+                "expected \"Authorization: Bearer KEY\" with this server's key");
   }
 }
 

@@ -1,4 +1,5 @@
-// Who may talk to the server: Host (DNS rebinding), Origin (other pages in the same browser), API key. Immutable, thread-safe.
+// Who may talk to the server: Host (DNS rebinding), Origin (other pages in the same browser), API key. Immutable,
+// thread-safe.
 #pragma once
 
 #include <optional>

@@ -35,9 +35,12 @@ AnswerHead make_answer_head(const std::string& model, const std::string& version
 
 const char* finish_reason(AnswerEnd end) {
   switch (end) {
-    case AnswerEnd::kLength: return "length";
-    case AnswerEnd::kToolCalls: return "tool_calls";
-    default: return "stop";
+    case AnswerEnd::kLength:
+      return "length";
+    case AnswerEnd::kToolCalls:
+      return "tool_calls";
+    default:
+      return "stop";
   }
 }
 
@@ -113,12 +116,9 @@ Json ChunkWriter::chunk(Json delta, Json logprobs, Json finish) const {
                  {"delta", std::move(delta)},
                  {"logprobs", std::move(logprobs)},
                  {"finish_reason", std::move(finish)}};
-  Json json = {{"id", head_.id},
-               {"object", "chat.completion.chunk"},
-               {"created", head_.created},
-               {"model", head_.model},
-               {"system_fingerprint", head_.fingerprint},
-               {"choices", Json::array({std::move(choice)})}};
+  Json json = {
+      {"id", head_.id},       {"object", "chat.completion.chunk"},       {"created", head_.created},
+      {"model", head_.model}, {"system_fingerprint", head_.fingerprint}, {"choices", Json::array({std::move(choice)})}};
   if (include_usage_) json["usage"] = nullptr;
   return json;
 }
@@ -130,7 +130,8 @@ std::string ChunkWriter::first() const {
 std::string ChunkWriter::delta(const ChatDelta& delta) {
   std::string events;
   if (!delta.reasoning.empty()) {
-    events += sse_event(chunk({{"reasoning_content", delta.reasoning}, {"reasoning", delta.reasoning}}, nullptr, nullptr));
+    events +=
+        sse_event(chunk({{"reasoning_content", delta.reasoning}, {"reasoning", delta.reasoning}}, nullptr, nullptr));
   }
   if (!delta.content.empty() || !delta.logprobs.empty()) {
     Json logprobs = delta.logprobs.empty() ? Json() : logprobs_json(delta.logprobs);

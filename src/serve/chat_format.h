@@ -1,4 +1,5 @@
-// The JSON of /v1/chat/completions' answers, whole and streamed (conventions 1.1). Pure functions but for the clock and ids.
+// The JSON of /v1/chat/completions' answers, whole and streamed (conventions 1.1). Pure functions but for the clock and
+// ids.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +35,9 @@ std::string sse_event(const Json& json);
 class ChunkWriter {
  public:
   ChunkWriter(AnswerHead head, bool include_usage) : head_(std::move(head)), include_usage_(include_usage) {}
-  std::string first() const;                                // the role
-  std::string delta(const ChatDelta& delta);                // one event for each kind of text in it
-  std::string last(const AnswerOutcome& outcome) const;     // finish reason, usage where asked for, [DONE]
+  std::string first() const;                             // the role
+  std::string delta(const ChatDelta& delta);             // one event for each kind of text in it
+  std::string last(const AnswerOutcome& outcome) const;  // finish reason, usage where asked for, [DONE]
 
  private:
   Json chunk(Json delta, Json logprobs, Json finish) const;

@@ -64,7 +64,8 @@ std::optional<double> Fields::number(const char* name, double low, double high) 
   if (!value) return std::nullopt;
   if (!value->is_number()) invalid_type(path_of(name), "a number", *value);
   const auto number = value->get<double>();
-  if (!(number >= low && number <= high)) out_of_range(path_of(name), fmt::format("a number from {} to {}", low, high), *value);
+  if (!(number >= low && number <= high))
+    out_of_range(path_of(name), fmt::format("a number from {} to {}", low, high), *value);
   return number;
 }
 
@@ -88,7 +89,8 @@ std::optional<std::string> Fields::string(const char* name, size_t max_bytes) co
   const auto& text = value->get_ref<const std::string&>();
   if (text.size() > max_bytes) {
     throw Error(ErrorKind::kInvalidRequest, "too_large",
-                fmt::format("{}: expected at most {} bytes, found {}", path_of(name), max_bytes, text.size()), path_of(name));
+                fmt::format("{}: expected at most {} bytes, found {}", path_of(name), max_bytes, text.size()),
+                path_of(name));
   }
   return text;
 }
@@ -99,7 +101,8 @@ const Json* Fields::array(const char* name, size_t max_items) const {
   if (!value->is_array()) invalid_type(path_of(name), "an array", *value);
   if (value->size() > max_items) {
     throw Error(ErrorKind::kInvalidRequest, "too_many",
-                fmt::format("{}: expected at most {} items, found {}", path_of(name), max_items, value->size()), path_of(name));
+                fmt::format("{}: expected at most {} items, found {}", path_of(name), max_items, value->size()),
+                path_of(name));
   }
   return value;
 }

@@ -1,5 +1,6 @@
 // Reads typed fields of a JSON object that a client sent: null and absent give nothing, the rest is checked.
-// Errors: kInvalidRequest "invalid_type", "invalid_value", "missing_required", "too_many", "too_large"; param names the field.
+// Errors: kInvalidRequest "invalid_type", "invalid_value", "missing_required", "too_many", "too_large"; param names the
+// field.
 #pragma once
 
 #include <cstdint>

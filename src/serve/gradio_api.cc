@@ -104,8 +104,8 @@ ChatRequest read_predict(const Json& json, const ModelRegistry& models) {
   const auto at = [&](size_t index) -> const Json& { return index < data->size() ? (*data)[index] : none; };
   if (!at(0).is_string()) invalid_type("data[0]", "a string", at(0));
   if (at(0).get_ref<const std::string&>().size() > kMaxPromptBytes) {
-    throw Error(ErrorKind::kTooLarge, "body_too_large", fmt::format("the prompt is longer than {} bytes", kMaxPromptBytes),
-                "data[0]");
+    throw Error(ErrorKind::kTooLarge, "body_too_large",
+                fmt::format("the prompt is longer than {} bytes", kMaxPromptBytes), "data[0]");
   }
   ChatRequest request;
   request.model = &choose_model(at(2), models);
@@ -133,10 +133,12 @@ std::vector<Route> gradio_routes(const ModelRegistry& models) {
     const auto begin = Clock::now();
     const Json json = parse_request_json(http.body);
     http.body = {};
-    return std::make_unique<PredictAnswer>(start_chat(read_predict(json, models), http.abandoned.get()), begin, durations);
+    return std::make_unique<PredictAnswer>(start_chat(read_predict(json, models), http.abandoned.get()), begin,
+                                           durations);
   };
   std::vector<Route> routes;
-  for (const char* path : {"/api/predict", "/api/predict/", "/run/predict"}) routes.push_back({"POST", path, false, predict});
+  for (const char* path : {"/api/predict", "/api/predict/", "/run/predict"})
+    routes.push_back({"POST", path, false, predict});
   return routes;
 }
 

@@ -3,7 +3,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <boost/asio/bind_executor.hpp>
+#ifdef __SANITIZE_THREAD__  // the sanitizer does not understand fences; Asio's queues are behind mutexes anyway
+#define BOOST_ASIO_DISABLE_FENCED_BLOCK
+#endif
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -40,8 +42,8 @@ namespace {
 
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
-using asio::ip::tcp;
 using asio::use_awaitable;
+using asio::ip::tcp;
 using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
@@ -51,28 +53,47 @@ constexpr milliseconds kHangUpPoll{250}, kLinger{1000};
 
 const char* reason(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 204: return "No Content";
-    case 206: return "Partial Content";
-    case 304: return "Not Modified";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 415: return "Unsupported Media Type";
-    case 416: return "Range Not Satisfiable";
-    case 431: return "Request Header Fields Too Large";
-    case 501: return "Not Implemented";
-    case 503: return "Service Unavailable";
-    default: return "Internal Server Error";
+    case 200:
+      return "OK";
+    case 204:
+      return "No Content";
+    case 206:
+      return "Partial Content";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 416:
+      return "Range Not Satisfiable";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "Internal Server Error";
   }
 }
 
-// The error object for whatever a handler threw. Texts of other exceptions may hold addresses and paths: they stay here.
+// The error object for whatever a handler threw. Texts of other exceptions may hold addresses and paths: they stay
+// here.
 HttpResponse current_exception_response() {
   try {
     throw;
@@ -151,7 +172,7 @@ struct ServerCore {
   std::atomic<int> connections{0};
   std::atomic<int> pending_requests{0};
   std::atomic<size_t> bodies_bytes{0};
-  std::mutex live_mutex;  // guards live
+  std::mutex live_mutex;                                        // guards live
   std::map<const void*, std::function<void(bool force)>> live;  // tells a connection of the stop; force: close at once
 };
 
@@ -197,7 +218,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const ServerLimits& limits_;
   tcp::socket socket_;
   asio::steady_timer event_, deadline_;
-  std::string buffer_;   // read and not consumed yet
+  std::string buffer_;     // read and not consumed yet
   size_t head_bytes_ = 0;  // of buffer_, once the head is complete
   std::optional<http::request_parser<http::string_body>> parser_;
   std::optional<BodyBudget> budget_;  // while the request's body is held
@@ -246,7 +267,8 @@ void Connection::start() {
       });
     };
   }
-  asio::co_spawn(socket_.get_executor(), [self = shared_from_this()] { return self->run(); }, asio::detached);
+  asio::co_spawn(
+      socket_.get_executor(), [self = shared_from_this()] { return self->run(); }, asio::detached);
 }
 
 asio::awaitable<void> Connection::run() {
@@ -322,7 +344,8 @@ asio::awaitable<Connection::Read> Connection::read_head() {
       co_return Read::kRefused;
     }
     // A first line without HTTP/ in it is no request that more bytes could complete.
-    if (const size_t line = buffer_.find('\n'); line != buffer_.npos && buffer_.substr(0, line).find(" HTTP/") == buffer_.npos) {
+    if (const size_t line = buffer_.find('\n');
+        line != buffer_.npos && buffer_.substr(0, line).find(" HTTP/") == buffer_.npos) {
       refuse_bad_request("expected an HTTP/1.1 request");
       co_return Read::kRefused;
     }
@@ -355,9 +378,11 @@ bool Connection::parse_head(HttpRequest& request) {
     const auto& message = parser_->get();
     request.method = std::string(message.method_string());
     http_1_0_ = message.version() == 10;
-    for (const auto& field : message) request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+    for (const auto& field : message)
+      request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
     static constexpr const char* kMethods = "GET, HEAD, POST, OPTIONS";
-    if (request.method != "GET" && request.method != "HEAD" && request.method != "POST" && request.method != "OPTIONS") {
+    if (request.method != "GET" && request.method != "HEAD" && request.method != "POST" &&
+        request.method != "OPTIONS") {
       refuse({ErrorKind::kMethodNotAllowed, "method_not_allowed", fmt::format("expected one of {}", kMethods)});
       refusal_->headers.emplace_back("Allow", kMethods);
       return false;
@@ -379,7 +404,8 @@ const Route* Connection::admit(const HttpRequest& request) {
     server_->access.check_origin(request);
     if (needs_key(request.path)) server_->access.check_key(request);
     if (request.method == "OPTIONS") {
-      if (server_->router.allowed_methods(request.path).empty()) server_->router.find("GET", request.path);  // throws 404
+      if (server_->router.allowed_methods(request.path).empty())
+        server_->router.find("GET", request.path);  // throws 404
       return nullptr;
     }
     const Route& route = server_->router.find(request.method, request.path);
@@ -416,7 +442,8 @@ asio::awaitable<Connection::Read> Connection::read_body(HttpRequest& request) {
     error_code error;
     const bool progress = advance_parser(error);
     if (error == http::error::body_limit) {
-      refuse({ErrorKind::kTooLarge, "body_too_large", fmt::format("expected a body of at most {} bytes", limits_.max_body_bytes)});
+      refuse({ErrorKind::kTooLarge, "body_too_large",
+              fmt::format("expected a body of at most {} bytes", limits_.max_body_bytes)});
       co_return Read::kRefused;
     }
     if (error || (!progress && buffer_.size() > kMaxChunkHeadBytes)) {
@@ -463,7 +490,8 @@ asio::awaitable<bool> Connection::run_on_worker(const std::shared_ptr<HttpReques
     HandlerResult result;
   };
   if (server_->pending_requests >= limits_.max_pending_requests) {
-    const HttpResponse busy = error_response({ErrorKind::kOverloaded, "overloaded", "too many requests wait; try again"});
+    const HttpResponse busy =
+        error_response({ErrorKind::kOverloaded, "overloaded", "too many requests wait; try again"});
     co_return co_await respond(*request, busy);
   }
   const auto work = std::make_shared<Work>();
@@ -554,13 +582,14 @@ asio::awaitable<bool> Connection::respond(const HttpRequest& request, const Http
   const bool keep = keep_alive_ && !server_->stopping;
   const bool no_body = response.status == 204 || response.status == 304;
   std::string out = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason(response.status));
-  if (!no_body) out += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type, response.body.size());
+  if (!no_body)
+    out += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type, response.body.size());
   for (const auto& [name, value] : response.headers) out += fmt::format("{}: {}\r\n", name, value);
   out += fmt::format("X-Content-Type-Options: nosniff\r\nX-Request-Id: {}\r\nConnection: {}\r\n\r\n", request.id,
                      keep ? "keep-alive" : "close");
   if (!no_body && request.method != "HEAD") out += response.body;
   const bool written = co_await write(out);
-  co_return written && keep;
+  co_return written&& keep;
 }
 
 // Bytes appended to buffer_; 0 at the end of the stream, after an error and at `until` (timed_out_).
@@ -672,7 +701,8 @@ std::vector<Route> ServerCore::make_routes(const ModelRegistry& models, const st
   std::vector<Route> routes = openai_routes(models, version);
   for (Route& route : gradio_routes(models)) routes.push_back(std::move(route));
   for (Route& route : static_routes(embedded_files())) routes.push_back(std::move(route));
-  routes.push_back({"GET", "/health", true, [](HttpRequest&) -> HandlerResult { return json_response("{\"status\":\"ok\"}"); }});
+  routes.push_back(
+      {"GET", "/health", true, [](HttpRequest&) -> HandlerResult { return json_response("{\"status\":\"ok\"}"); }});
   routes.push_back({"GET", "/version", true, [version](HttpRequest&) -> HandlerResult {
                       return json_response(dump_json({{"version", version}}));
                     }});
@@ -683,14 +713,18 @@ void ServerCore::bind() {
   error_code error;
   const auto address = asio::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host, error);
   if (error) {
-    throw Error(ErrorKind::kBadFlag, "bad_flag", fmt::format("expected an IP address to listen on, found \"{}\"", printable(options.host)));
+    throw Error(ErrorKind::kBadFlag, "bad_flag",
+                fmt::format("expected an IP address to listen on, found \"{}\"", printable(options.host)));
   }
   const tcp::endpoint endpoint(address, static_cast<uint16_t>(options.port));
   const auto check = [&] {
     if (!error) return;
     const bool used = error == asio::error::address_in_use;
     const bool denied = error == asio::error::access_denied;
-    throw Error(ErrorKind::kListen, used ? "port_in_use" : denied ? "port_denied" : "listen_failed",
+    throw Error(ErrorKind::kListen,
+                used     ? "port_in_use"
+                : denied ? "port_denied"
+                         : "listen_failed",
                 fmt::format("cannot listen on {} port {}: {}", options.host, options.port,
                             used     ? "another program uses this port; choose one with --port"
                             : denied ? "the system does not allow this port; choose one above 1023 with --port"
@@ -722,7 +756,8 @@ asio::awaitable<void> ServerCore::accept_loop() {
     if (connections >= options.limits.max_connections) {
       const std::string body = error_json({ErrorKind::kOverloaded, "too_many_connections", "too many connections"});
       const std::string reply = fmt::format(
-          "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: 1\r\n"
+          "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: "
+          "1\r\n"
           "Connection: close\r\n\r\n{}",
           body.size(), body);
       socket.non_blocking(true, error);
@@ -761,7 +796,8 @@ void ServerCore::await_connections(Clock::time_point until) {
 void ServerCore::run() {
   if (!listening) bind();
   if (options.handle_signals) {
-    // A terminal that closes sends SIGHUP, unless nohup had it ignored; SIGQUIT would leave a core with the users' texts.
+    // A terminal that closes sends SIGHUP, unless nohup had it ignored; SIGQUIT would leave a core with the users'
+    // texts.
     for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) {
       struct sigaction now {};
       if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN && signal == SIGHUP) continue;

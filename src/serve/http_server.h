@@ -1,6 +1,6 @@
-// The HTTP/1.1 server: sockets, limits, deadlines, access rules, routes; event streams as coroutines on few threads. What a
-// route answers is made elsewhere: quick ones on the connection's thread, the others on a pool of workers, so that /health
-// and running streams never wait for a picture that is being decoded.
+// The HTTP/1.1 server: sockets, limits, deadlines, access rules, routes; event streams as coroutines on few threads.
+// What a route answers is made elsewhere: quick ones on the connection's thread, the others on a pool of workers, so
+// that /health and running streams never wait for a picture that is being decoded.
 #pragma once
 
 #include <chrono>

@@ -9,19 +9,23 @@ namespace qvl {
 namespace {
 
 bool equal_no_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 const char* error_type(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kUnauthorized: return "authentication_error";
-    case ErrorKind::kForbidden: return "permission_error";
-    case ErrorKind::kNotFound: return "not_found_error";
+    case ErrorKind::kUnauthorized:
+      return "authentication_error";
+    case ErrorKind::kForbidden:
+      return "permission_error";
+    case ErrorKind::kNotFound:
+      return "not_found_error";
     case ErrorKind::kInternal:
-    case ErrorKind::kOverloaded: return "server_error";
-    default: return http_status(kind) < 500 ? "invalid_request_error" : "server_error";
+    case ErrorKind::kOverloaded:
+      return "server_error";
+    default:
+      return http_status(kind) < 500 ? "invalid_request_error" : "server_error";
   }
 }
 
@@ -35,8 +39,8 @@ std::string_view HttpRequest::header(std::string_view name) const {
 }
 
 size_t HttpRequest::header_count(std::string_view name) const {
-  return static_cast<size_t>(
-      std::count_if(headers.begin(), headers.end(), [&](const auto& field) { return equal_no_case(field.first, name); }));
+  return static_cast<size_t>(std::count_if(headers.begin(), headers.end(),
+                                           [&](const auto& field) { return equal_no_case(field.first, name); }));
 }
 
 std::string error_json(const Error& error) {

@@ -1,4 +1,5 @@
-// What the HTTP server and the interfaces on top of it tell each other. No library's types: only http_server.cc knows Asio.
+// What the HTTP server and the interfaces on top of it tell each other. No library's types: only http_server.cc knows
+// Asio.
 #pragma once
 
 #include <atomic>
@@ -37,7 +38,8 @@ struct HttpResponse {
   HttpHeaders headers;
 };
 
-// An answer that is not ready at once. The server polls it, from one thread at a time; destroying it frees all its work.
+// An answer that is not ready at once. The server polls it, from one thread at a time; destroying it frees all its
+// work.
 class Exchange {
  public:
   struct Poll {

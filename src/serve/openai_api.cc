@@ -44,7 +44,8 @@ class WholeAnswer final : public Exchange {
       append(all_, std::move(item->delta));
       if (!item->outcome) continue;
       const AnswerOutcome& outcome = *item->outcome;
-      return {Poll::Kind::kResponse, {},
+      return {Poll::Kind::kResponse,
+              {},
               failed(outcome) ? error_response(outcome_error(outcome))
                               : json_response(dump_json(completion_json(head_, all_, outcome, logprobs_)))};
     }
@@ -62,7 +63,8 @@ class WholeAnswer final : public Exchange {
 // Events as the tokens come.
 class StreamedAnswer final : public Exchange {
  public:
-  StreamedAnswer(std::unique_ptr<DeltaStream> stream, ChunkWriter writer) : stream_(std::move(stream)), writer_(std::move(writer)) {}
+  StreamedAnswer(std::unique_ptr<DeltaStream> stream, ChunkWriter writer)
+      : stream_(std::move(stream)), writer_(std::move(writer)) {}
 
   void set_waker(std::function<void()> waker) override { stream_->set_waker(std::move(waker)); }
 

@@ -28,8 +28,8 @@ class Reader {
     role_ = role.get<std::string>();
     if (role_ == "developer") role_ = "system";
     if (role_ != "system" && role_ != "user" && role_ != "assistant" && role_ != "tool") {
-      invalid_value(path_ + ".role", fmt::format("expected system, developer, user, assistant or tool, found \"{}\"",
-                                                 printable(role_)));
+      invalid_value(path_ + ".role",
+                    fmt::format("expected system, developer, user, assistant or tool, found \"{}\"", printable(role_)));
     }
     Json out = {{"role", role_}};
     out["content"] = content(message);
@@ -89,7 +89,8 @@ class Reader {
     if (type == "input_audio" || type == "audio_url" || type == "audio") {
       unsupported(path, "audio is not supported by this model");
     }
-    if (type == "file" || type == "input_file") unsupported(path, "files are not supported yet; send pages as pictures");
+    if (type == "file" || type == "input_file")
+      unsupported(path, "files are not supported yet; send pages as pictures");
     unsupported_content(path, fmt::format("expected a part of type text or image_url, found \"{}\"", printable(type)));
   }
 
@@ -192,7 +193,8 @@ class Reader {
     const auto id = fields.string("tool_call_id", kMaxNameBytes);
     if (!id) missing_required(path_ + ".tool_call_id");
     if (!call_ids_.contains(*id)) {
-      invalid_value(path_ + ".tool_call_id", fmt::format("no earlier message calls a tool with the id \"{}\"", printable(*id)));
+      invalid_value(path_ + ".tool_call_id",
+                    fmt::format("no earlier message calls a tool with the id \"{}\"", printable(*id)));
     }
     out["tool_call_id"] = *id;
   }
@@ -211,7 +213,8 @@ void read_messages(Json& messages, ChatInput& input, const MessageLimits& limits
   if (messages.empty()) invalid_value("messages", "expected at least one message");
   if (messages.size() > limits.max_messages) {
     throw Error(ErrorKind::kInvalidRequest, "too_many",
-                fmt::format("expected at most {} messages, found {}", limits.max_messages, messages.size()), "messages");
+                fmt::format("expected at most {} messages, found {}", limits.max_messages, messages.size()),
+                "messages");
   }
   input.messages = Json::array();
   Reader reader(input, limits);

@@ -13,8 +13,8 @@ struct MessageLimits {
   size_t max_text_bytes = size_t{4} << 20;  // in all
 };
 
-// Fills input.messages and input.pictures; pictures are moved out of `messages`. Errors: kInvalidRequest with the codes of
-// fields.h, "unsupported" (video, audio, files), "unsupported_content_type"; kTooLarge "body_too_large" for text.
+// Fills input.messages and input.pictures; pictures are moved out of `messages`. Errors: kInvalidRequest with the codes
+// of fields.h, "unsupported" (video, audio, files), "unsupported_content_type"; kTooLarge "body_too_large" for text.
 void read_messages(Json& messages, ChatInput& input, const MessageLimits& limits = {});
 
 }  // namespace qvl

@@ -10,10 +10,12 @@ namespace qvl {
 namespace {
 
 constexpr int64_t kMaxInt32 = 2147483647;
-constexpr size_t kMaxStops = 16, kMaxStopBytes = 256, kMaxTools = 128, kMaxToolBytes = 1 << 20, kMaxExtraBytes = 64 * 1024;
+constexpr size_t kMaxStops = 16, kMaxStopBytes = 256, kMaxTools = 128, kMaxToolBytes = 1 << 20,
+                 kMaxExtraBytes = 64 * 1024;
 
 [[noreturn]] void too_large(const std::string& param, size_t limit) {
-  throw Error(ErrorKind::kInvalidRequest, "too_large", fmt::format("{}: expected at most {} bytes", param, limit), param);
+  throw Error(ErrorKind::kInvalidRequest, "too_large", fmt::format("{}: expected at most {} bytes", param, limit),
+              param);
 }
 
 // A number above zero: of 0 these knobs would have no meaning.
@@ -110,7 +112,8 @@ void read_thinking(const Fields& fields, const ServedModel& model, SamplingReque
     const auto enabled = source.boolean("enable_thinking");
     off |= enabled == false;
     if (enabled == true && model.template_kind != TemplateKind::kThinking) {
-      unsupported(source.path_of("enable_thinking"), fmt::format("\"{}\" does not think; choose a Thinking model", model.id));
+      unsupported(source.path_of("enable_thinking"),
+                  fmt::format("\"{}\" does not think; choose a Thinking model", model.id));
     }
   };
   read_switch(fields);
@@ -209,7 +212,8 @@ void read_template_kwargs(const Fields& fields, ChatInput& input) {
     if (key == "add_vision_id") {
       input.render.add_vision_id = entry.boolean("add_vision_id").value_or(false);
     } else if (key != "enable_thinking") {
-      unsupported("chat_template_kwargs", fmt::format("expected add_vision_id or enable_thinking, found \"{}\"", printable(key)));
+      unsupported("chat_template_kwargs",
+                  fmt::format("expected add_vision_id or enable_thinking, found \"{}\"", printable(key)));
     }
   }
 }
@@ -238,9 +242,9 @@ void read_processor_kwargs(const Fields& fields, ChatInput& input) {
 
 // Fields that would change the answer: to ignore them would be to answer another question.
 void refuse_unsupported(const Fields& fields) {
-  for (const char* name : {"prompt_embeds", "image_embeds", "images", "chat_template", "grammar", "guided_json", "guided_regex",
-                           "guided_choice", "guided_grammar", "structured_outputs", "json_schema", "functions",
-                           "function_call", "media_io_kwargs", "audio"}) {
+  for (const char* name : {"prompt_embeds", "image_embeds", "images", "chat_template", "grammar", "guided_json",
+                           "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "json_schema",
+                           "functions", "function_call", "media_io_kwargs", "audio"}) {
     if (fields.has(name)) unsupported(name, "not supported by this server");
   }
   if (const Json* best_of = fields.find("best_of"); best_of && *best_of != 1) {

@@ -25,7 +25,8 @@ int hex_digit(char c) {
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -38,7 +39,8 @@ void check_raw_head(std::string_view head, const HeadLimits& limits) {
     if (end == head.npos || end == begin || head[end - 1] != '\r') bad_request("expected lines that end in CR LF");
     const std::string_view line = head.substr(begin, end - 1 - begin);
     begin = end + 1;
-    if (line.find_first_of(std::string_view("\0\r", 2)) != line.npos) bad_request("found a control character in the head");
+    if (line.find_first_of(std::string_view("\0\r", 2)) != line.npos)
+      bad_request("found a control character in the head");
     if (line_number == 0) {
       if (line.size() > limits.max_target_bytes) uri_too_long();
       continue;
@@ -54,7 +56,8 @@ void check_raw_head(std::string_view head, const HeadLimits& limits) {
 
 void throw_head_too_long(std::string_view head) {
   if (head.find('\n') == head.npos) uri_too_long();
-  throw Error(ErrorKind::kHeadersTooLarge, "headers_too_large", "the request's header fields are longer than this server takes");
+  throw Error(ErrorKind::kHeadersTooLarge, "headers_too_large",
+              "the request's header fields are longer than this server takes");
 }
 
 void parse_target(std::string_view target, std::string& path, std::string& query) {

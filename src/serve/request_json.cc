@@ -12,8 +12,8 @@ constexpr size_t kMaxMembers = 1024, kMaxValues = 1'000'000, kMaxKeyBytes = 64 *
   throw Error(ErrorKind::kInvalidRequest, "too_many", fmt::format("request body: expected at most {} {}", limit, what));
 }
 
-// Counts commas outside of strings, in all and per open bracket, and looks at the strings before colons. Text that is not
-// JSON at all is left to the parser.
+// Counts commas outside of strings, in all and per open bracket, and looks at the strings before colons. Text that is
+// not JSON at all is left to the parser.
 void check_cost(std::string_view body) {
   std::array<size_t, kMaxDepth + 1> members{};
   std::array<bool, kMaxDepth + 1> is_object{};
@@ -46,7 +46,8 @@ void check_cost(std::string_view body) {
                       fmt::format("request body: expected keys of at most {} bytes", kMaxKeyBytes));
         }
         break;
-      default: break;
+      default:
+        break;
     }
   }
 }

@@ -19,14 +19,27 @@ constexpr std::string_view kNoPage =
     "The interface for programs is at <code>/v1/chat/completions</code>.</p></html>";
 
 std::string content_type(std::string_view path) {
-  static constexpr std::pair<std::string_view, const char*> kTypes[] = {
-      {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
-      {".mjs", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
-      {".json", "application/json"}, {".webmanifest", "application/manifest+json"}, {".svg", "image/svg+xml"},
-      {".png", "image/png"}, {".jpg", "image/jpeg"}, {".jpeg", "image/jpeg"}, {".webp", "image/webp"}, {".gif", "image/gif"},
-      {".ico", "image/x-icon"}, {".woff2", "font/woff2"}, {".woff", "font/woff"}, {".ttf", "font/ttf"},
-      {".mp4", "video/mp4"}, {".webm", "video/webm"}, {".txt", "text/plain; charset=utf-8"},
-      {".md", "text/plain; charset=utf-8"}, {".wasm", "application/wasm"}};
+  static constexpr std::pair<std::string_view, const char*> kTypes[] = {{".html", "text/html; charset=utf-8"},
+                                                                        {".js", "text/javascript; charset=utf-8"},
+                                                                        {".mjs", "text/javascript; charset=utf-8"},
+                                                                        {".css", "text/css; charset=utf-8"},
+                                                                        {".json", "application/json"},
+                                                                        {".webmanifest", "application/manifest+json"},
+                                                                        {".svg", "image/svg+xml"},
+                                                                        {".png", "image/png"},
+                                                                        {".jpg", "image/jpeg"},
+                                                                        {".jpeg", "image/jpeg"},
+                                                                        {".webp", "image/webp"},
+                                                                        {".gif", "image/gif"},
+                                                                        {".ico", "image/x-icon"},
+                                                                        {".woff2", "font/woff2"},
+                                                                        {".woff", "font/woff"},
+                                                                        {".ttf", "font/ttf"},
+                                                                        {".mp4", "video/mp4"},
+                                                                        {".webm", "video/webm"},
+                                                                        {".txt", "text/plain; charset=utf-8"},
+                                                                        {".md", "text/plain; charset=utf-8"},
+                                                                        {".wasm", "application/wasm"}};
   for (const auto& [ending, type] : kTypes) {
     if (path.ends_with(ending)) return type;
   }
@@ -84,8 +97,8 @@ Handler serve_file(const EmbeddedFile& file) {
     const auto range = parse_range(request.header("Range"), file.bytes.size());
     if (range) {
       response.status = 206;
-      response.headers.emplace_back(
-          "Content-Range", fmt::format("bytes {}-{}/{}", range->first, range->first + range->second - 1, file.bytes.size()));
+      response.headers.emplace_back("Content-Range", fmt::format("bytes {}-{}/{}", range->first,
+                                                                 range->first + range->second - 1, file.bytes.size()));
     }
     response.body = range ? file.bytes.substr(range->first, range->second) : file.bytes;
     return response;

@@ -9,8 +9,8 @@
 
 namespace qvl {
 
-// Content types by name, an ETag each, single byte ranges, the security headers of a page. Without an index.html "/" says
-// that the page was not built in. The files outlive the routes.
+// Content types by name, an ETag each, single byte ranges, the security headers of a page. Without an index.html "/"
+// says that the page was not built in. The files outlive the routes.
 std::vector<Route> static_routes(std::span<const EmbeddedFile> files);
 
 }  // namespace qvl

@@ -65,7 +65,8 @@ AnswerOptions with_stop(std::vector<std::string> stop) {
 }
 
 TEST(AnswerParser, PlainTextComesUnchanged) {
-  for (const std::string text : {"Hello, world!", "\n\n two lines \n\n", "", " ", "\xe4\xbd\xa0\xe5\xa5\xbd \xf0\x9f\x98\x80 caf\xc3\xa9"}) {
+  for (const std::string text :
+       {"Hello, world!", "\n\n two lines \n\n", "", " ", "\xe4\xbd\xa0\xe5\xa5\xbd \xf0\x9f\x98\x80 caf\xc3\xa9"}) {
     const Parsed parsed = parse(text);
     EXPECT_EQ(parsed.all.content, text);
     EXPECT_EQ(parsed.all.reasoning, "");
@@ -86,7 +87,8 @@ TEST(AnswerParser, ThinkingStartsInside) {
   EXPECT_EQ(parsed.all.reasoning, "Let me see.\n\nA cat.");
   EXPECT_EQ(parsed.all.content, "It is a cat.\n");
   EXPECT_GT(parsed.reasoning_tokens, 3);
-  EXPECT_LT(parsed.reasoning_tokens, static_cast<int64_t>(ids_of("\nLet me see.\n\nA cat.\n</think>\n\nIt is a cat.\n").size()));
+  EXPECT_LT(parsed.reasoning_tokens,
+            static_cast<int64_t>(ids_of("\nLet me see.\n\nA cat.\n</think>\n\nIt is a cat.\n").size()));
 }
 
 TEST(AnswerParser, ThinkingThatNeverEnds) {
@@ -121,9 +123,7 @@ TEST(AnswerParser, MarkersElsewhereAreText) {
   EXPECT_EQ(spelled.all.reasoning, "a </think> b");
 }
 
-TEST(AnswerParser, SpecialTokensAreDropped) {
-  EXPECT_EQ(parse("a<|im_end|>b<|endoftext|>").all.content, "ab");
-}
+TEST(AnswerParser, SpecialTokensAreDropped) { EXPECT_EQ(parse("a<|im_end|>b<|endoftext|>").all.content, "ab"); }
 
 TEST(AnswerParser, StopStrings) {
   struct Case {
@@ -136,7 +136,7 @@ TEST(AnswerParser, StopStrings) {
       {"one two three", "one two three", {"four"}, false},
       {"one two three", "", {"one"}, true},
       {"abcabcabd!", "abcabc", {"abd"}, true},              // a false start inside of a match
-      {"ends with par", "ends with par", {"part"}, false},   // held back, then given
+      {"ends with par", "ends with par", {"part"}, false},  // held back, then given
       {"a\n\nb", "a", {"\n\n"}, true},
       {"first END second STOP", "first ", {"STOP", "END"}, true},
       {"x\xe7\xbb\x93\xe6\x9d\x9fy", "x", {"\xe7\xbb\x93\xe6\x9d\x9f"}, true},  // Chinese, in byte tokens
@@ -172,7 +172,8 @@ TEST(AnswerParser, StopStringsLeaveReasoningAlone) {
 
 TEST(AnswerParser, ToolCalls) {
   const Parsed parsed = parse(
-      "I look it up.\n<tool_call>\n{\"name\": \"find\", \"arguments\": {\"q\": \"caf\xc3\xa9\", \"n\": 2, \"x\": 400.0}}\n</tool_call>\n"
+      "I look it up.\n<tool_call>\n{\"name\": \"find\", \"arguments\": {\"q\": \"caf\xc3\xa9\", \"n\": 2, \"x\": "
+      "400.0}}\n</tool_call>\n"
       "<tool_call>\n{\"name\": \"zoom\", \"arguments\": \"{\\\"a\\\":1}\"}\n</tool_call>",
       with_tools());
   EXPECT_EQ(parsed.all.content, "I look it up.");
@@ -195,7 +196,8 @@ TEST(AnswerParser, ToolCallAfterThinking) {
 }
 
 TEST(AnswerParser, BrokenToolCallsStayText) {
-  for (const std::string inner : {"not json", "{\"name\": 5}", "{\"name\": \"f\", \"arguments\": [1]}", "[1]", "", "{\"name\": \"\"}"}) {
+  for (const std::string inner :
+       {"not json", "{\"name\": 5}", "{\"name\": \"f\", \"arguments\": [1]}", "[1]", "", "{\"name\": \"\"}"}) {
     const std::string text = "<tool_call>" + inner + "</tool_call>";
     const Parsed parsed = parse(text + " after", with_tools());
     EXPECT_EQ(parsed.all.content, text + " after");

@@ -75,13 +75,15 @@ TEST_F(ChatServiceTest, EndsAreTold) {
   ChatRequest request = ask(model, "x");
   request.sampling.max_tokens = 7;
   EXPECT_EQ(run(request).second.end, AnswerEnd::kLength);
-  engine_.set_script({.ids = ids_of("half"), .finish = FinishReason::kError, .error_code = "nan_logits", .error_message = "m"});
+  engine_.set_script(
+      {.ids = ids_of("half"), .finish = FinishReason::kError, .error_code = "nan_logits", .error_message = "m"});
   const auto outcome = run(ask(model, "x")).second;
   EXPECT_EQ(outcome.end, AnswerEnd::kError);
   EXPECT_EQ(outcome.error->code, "nan_logits");
   engine_.set_script({.ids = ids_of("<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>")});
   ChatRequest tools = ask(model, "x");
-  tools.input.tools = parse_json(R"([{"type":"function","function":{"name":"f"}}])", "tools", ErrorKind::kInternal, "t");
+  tools.input.tools =
+      parse_json(R"([{"type":"function","function":{"name":"f"}}])", "tools", ErrorKind::kInternal, "t");
   EXPECT_EQ(run(tools).second.end, AnswerEnd::kToolCalls);
 }
 
@@ -141,7 +143,8 @@ TEST_F(ChatServiceTest, PicturesBecomeVisuals) {
   const ServedModel& model = add(TemplateKind::kInstruct);
   engine_.set_script({.ids = ids_of("ok")});
   ChatRequest request = ask(model, "");
-  request.input.messages[0]["content"] = Json::array({{{"type", "image"}}, {{"type", "image"}}, {{"type", "text"}, {"text", "?"}}});
+  request.input.messages[0]["content"] =
+      Json::array({{{"type", "image"}}, {{"type", "image"}}, {{"type", "text"}, {"text", "?"}}});
   request.input.pictures.resize(2);
   request.input.pictures[0].source = "data:image/png;base64," + std::string(kPng);
   request.input.pictures[1].source = kPng;

@@ -75,7 +75,8 @@ class FakeEngine final : public Engine {
     }
   };
   class Stream;
-  void emit(const std::shared_ptr<Shared>& shared, const FakeScript& script, const Prompt& prompt, int64_t max_tokens, int top);
+  void emit(const std::shared_ptr<Shared>& shared, const FakeScript& script, const Prompt& prompt, int64_t max_tokens,
+            int top);
 
   const int64_t context_;
   mutable std::mutex mutex_;  // guards the five below

@@ -98,7 +98,8 @@ TEST(OpenAi, StreamedAnswer) {
   EXPECT_EQ(events.back()["choices"], Json::array());
   EXPECT_EQ(events.back()["usage"]["completion_tokens"], ids_of("A red circle.").size());
   // Without the option no chunk has the field.
-  for (const Json& event : events_of(server.chat(ask(R"({"stream":true})").dump()).body)) EXPECT_FALSE(event.contains("usage"));
+  for (const Json& event : events_of(server.chat(ask(R"({"stream":true})").dump()).body))
+    EXPECT_FALSE(event.contains("usage"));
 }
 
 TEST(OpenAi, ToolCalls) {
@@ -112,7 +113,8 @@ TEST(OpenAi, ToolCalls) {
   EXPECT_EQ(call["type"], "function");
   EXPECT_EQ(call["function"]["name"], "f");
   EXPECT_EQ(call["function"]["arguments"], "{\"a\": 1}");
-  EXPECT_NE(tiny_tokenizer().decode(server.engine.last_prompt().token_ids, false).find("\"name\": \"f\""), std::string::npos);
+  EXPECT_NE(tiny_tokenizer().decode(server.engine.last_prompt().token_ids, false).find("\"name\": \"f\""),
+            std::string::npos);
   const auto events = events_of(server.chat(ask("{\"stream\":true," + tools + "}").dump()).body);
   ASSERT_EQ(events.size(), 4u);
   EXPECT_EQ(events[1]["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"], "");
@@ -171,7 +173,8 @@ TEST(OpenAi, EngineErrors) {
   EXPECT_EQ(full.code(), "queue_full");
   EXPECT_TRUE(full.has_header("Retry-After: "));
   server.engine.refuse(std::nullopt);
-  server.engine.set_script({.ids = ids_of("half"), .finish = FinishReason::kError, .error_code = "nan_logits", .error_message = "m"});
+  server.engine.set_script(
+      {.ids = ids_of("half"), .finish = FinishReason::kError, .error_code = "nan_logits", .error_message = "m"});
   const Reply broken = server.chat(ask("{}").dump());
   EXPECT_EQ(broken.status, 500);
   EXPECT_EQ(broken.code(), "nan_logits");
@@ -211,8 +214,8 @@ TEST(Gradio, Predict) {
   EXPECT_EQ(json["is_generating"], false);
   EXPECT_GE(json["duration"].get<double>(), 0.0);
   EXPECT_GE(json["average_duration"].get<double>(), 0.0);
-  for (const std::string& picture :
-       {"\"" + png + "\"", "\"data:image/png;base64," + png + "\"", R"({"path":null,"url":"data:image/png;base64,)" + png + "\"}"}) {
+  for (const std::string& picture : {"\"" + png + "\"", "\"data:image/png;base64," + png + "\"",
+                                     R"({"path":null,"url":"data:image/png;base64,)" + png + "\"}"}) {
     EXPECT_EQ(predict(server, "[\"What?\"," + picture + ",\"instruct\"]", "/run/predict").status, 200);
     EXPECT_EQ(server.engine.last_prompt().visuals.size(), 1u);
   }

@@ -59,9 +59,11 @@ TEST(Http, MalformedAndForbiddenRequests) {
       {"HTT-030", "TRACE / HTTP/1.1\r\n" + host + "\r\n", 405, "method_not_allowed"},
       {"HTT-031", "CONNECT 1.2.3.4:80 HTTP/1.1\r\nHost: 1.2.3.4:80\r\n\r\n", 405, "method_not_allowed"},
       {"HTT-033", "POST /v1/nope HTTP/1.1\r\n" + host + json + "Content-Length: 2\r\n\r\n{}", 404, "not_found"},
-      {"HTT-033b", "POST /health HTTP/1.1\r\n" + host + json + "Content-Length: 2\r\n\r\n{}", 405, "method_not_allowed"},
+      {"HTT-033b", "POST /health HTTP/1.1\r\n" + host + json + "Content-Length: 2\r\n\r\n{}", 405,
+       "method_not_allowed"},
       {"HTT-033c", "GET /v1/chat/completions HTTP/1.1\r\n" + host + "\r\n", 405, "method_not_allowed"},
-      {"HTT-034", "GET / HTTP/1.1\r\n" + host + "X: " + std::string(64 * 1024, 'x') + "\r\n\r\n", 431, "headers_too_large"},
+      {"HTT-034", "GET / HTTP/1.1\r\n" + host + "X: " + std::string(64 * 1024, 'x') + "\r\n\r\n", 431,
+       "headers_too_large"},
       {"HTT-036", "GET / HTTP/1.1\r\n" + host + "X-A : b\r\n\r\n", 400, "bad_request"},
       {"HTT-037", "GET / HTTP/1.1\r\n" + host + "X-A: b\r\n c\r\n\r\n", 400, "bad_request"},
       {"HTT-038", "GET / HTTP/1.1\r\n" + host + "X-A: b\nX-B: c\r\n\r\n", 400, "bad_request"},
@@ -81,14 +83,18 @@ TEST(Http, MalformedAndForbiddenRequests) {
       {"HTT-057", post(json + length + "Content-Encoding: gzip\r\n", kChat), 415, "unsupported_encoding"},
       {"HTT-059", post("Content-Type: text/plain\r\n" + length, kChat), 415, "unsupported_media_type"},
       {"HTT-060", post(length, kChat), 415, "unsupported_media_type"},
-      {"HTT-061", post("Content-Type: application/x-www-form-urlencoded\r\n" + length, kChat), 415, "unsupported_media_type"},
-      {"HTT-072", "GET / HTTP/1.1\r\n" + host + "Range: bytes=18446744073709551615-\r\n\r\n", 416, "range_not_satisfiable"},
+      {"HTT-061", post("Content-Type: application/x-www-form-urlencoded\r\n" + length, kChat), 415,
+       "unsupported_media_type"},
+      {"HTT-072", "GET / HTTP/1.1\r\n" + host + "Range: bytes=18446744073709551615-\r\n\r\n", 416,
+       "range_not_satisfiable"},
       {"HTT-073", post(json + length + "Origin: https://evil.example\r\n", kChat), 403, "origin_not_allowed"},
       {"HTT-074", post(json + length + "Origin: null\r\n", kChat), 403, "origin_not_allowed"},
       {"HTT-076", post(json + length + "Origin: http://127.0.0.1:1\r\n", kChat), 403, "origin_not_allowed"},
-      {"HTT-077", "OPTIONS /v1/chat/completions HTTP/1.1\r\n" + host + "Origin: https://evil.example\r\n\r\n", 403, "origin_not_allowed"},
+      {"HTT-077", "OPTIONS /v1/chat/completions HTTP/1.1\r\n" + host + "Origin: https://evil.example\r\n\r\n", 403,
+       "origin_not_allowed"},
       {"HTT-078", post(json + length + "Sec-Fetch-Site: cross-site\r\n", kChat), 403, "origin_not_allowed"},
-      {"HTT-090", "GET /v1 HTTP/1.1\r\n" + host + "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 400, "bad_request"},
+      {"HTT-090", "GET /v1 HTTP/1.1\r\n" + host + "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 400,
+       "bad_request"},
   };
   for (const RawCase& c : cases) {
     const Reply reply = server.request(c.bytes);
@@ -120,8 +126,9 @@ TEST(Http, GoodRequestsInUnusualForms) {
   const std::string type = "Content-Type: application/JSON; charset=utf-8\r\n";
   std::string chunks;
   for (const char c : kChat) chunks += std::string("1;ext=1\r\n") + c + "\r\n";
-  const Reply chunked = server.request(
-      server.head("POST /v1/chat/completions", type + "Transfer-Encoding: chunked\r\n") + chunks + "0\r\nTrailer: x\r\n\r\n");
+  const Reply chunked =
+      server.request(server.head("POST /v1/chat/completions", type + "Transfer-Encoding: chunked\r\n") + chunks +
+                     "0\r\nTrailer: x\r\n\r\n");
   EXPECT_EQ(chunked.status, 200) << chunked.body;
   const Reply options = server.request(server.head("OPTIONS /v1/chat/completions"));
   EXPECT_EQ(options.status, 204);
@@ -139,8 +146,9 @@ TEST(Http, HeadHasNoBody) {
 TEST(Http, ExpectContinue) {
   TestServer server;
   Client client(server.port());
-  client.send(server.head("POST /v1/chat/completions", "Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: " +
-                                                           std::to_string(kChat.size()) + "\r\n"));
+  client.send(server.head("POST /v1/chat/completions",
+                          "Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: " +
+                              std::to_string(kChat.size()) + "\r\n"));
   ASSERT_TRUE(client.wait_for("HTTP/1.1 100 Continue\r\n\r\n"));
   client.send(kChat);
   EXPECT_TRUE(client.wait_for("HTTP/1.1 200 OK"));
@@ -194,11 +202,13 @@ TEST(Http, SlowClientsGet408) {
   EXPECT_EQ(slow_head.read_reply().code(), "request_timeout");
   dripping.join();
   Client stalled(server.port());
-  stalled.send(server.head("POST /v1/chat/completions", "Content-Type: application/json\r\nContent-Length: 100\r\n") + "0123456789");
+  stalled.send(server.head("POST /v1/chat/completions", "Content-Type: application/json\r\nContent-Length: 100\r\n") +
+               "0123456789");
   EXPECT_EQ(stalled.read_reply().code(), "request_timeout");
   Client no_last_chunk(server.port());
-  no_last_chunk.send(server.head("POST /v1/chat/completions", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n") +
-                     "2\r\n{}\r\n");
+  no_last_chunk.send(
+      server.head("POST /v1/chat/completions", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n") +
+      "2\r\n{}\r\n");
   EXPECT_EQ(no_last_chunk.read_reply().code(), "request_timeout");
 }
 
@@ -207,7 +217,8 @@ TEST(Http, EndlessChunksAreCut) {
   options.limits.max_body_bytes = 1 << 20;
   TestServer server(options);
   Client client(server.port());
-  client.send(server.head("POST /v1/chat/completions", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"));
+  client.send(
+      server.head("POST /v1/chat/completions", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"));
   const std::string chunk = "10000\r\n" + std::string(65536, ' ') + "\r\n";
   for (int i = 0; i < 100; ++i) {
     if (!client.send(chunk)) break;
@@ -222,7 +233,8 @@ TEST(Http, ApiKey) {
   const std::string bearer = "Authorization: Bearer ";
   for (const std::string& fields :
        {std::string(), bearer + "sesame-open-123456789\r\n", bearer + "sesame-open-12345678901\r\n", bearer + "\r\n",
-        std::string("Authorization: Basic sesame-open-1234567890\r\n"), bearer + *options.api_key + "\r\n" + bearer + *options.api_key + "\r\n"}) {
+        std::string("Authorization: Basic sesame-open-1234567890\r\n"),
+        bearer + *options.api_key + "\r\n" + bearer + *options.api_key + "\r\n"}) {
     const Reply reply = server.get("/v1/models?key=" + *options.api_key, fields);
     EXPECT_EQ(reply.status, 401) << fields;
     EXPECT_EQ(reply.code(), "invalid_api_key");
@@ -230,7 +242,8 @@ TEST(Http, ApiKey) {
   }
   EXPECT_EQ(server.get("/v1/models", bearer + *options.api_key + "\r\n").status, 200);
   EXPECT_EQ(server.get("/v1/models", "authorization: bearer " + *options.api_key + "\r\n").status, 200);
-  for (const char* path : {"/v1", "/v1/x", "/api/predict", "/api/x", "/run/predict", "/version"}) EXPECT_EQ(server.get(path).status, 401) << path;
+  for (const char* path : {"/v1", "/v1/x", "/api/predict", "/api/x", "/run/predict", "/version"})
+    EXPECT_EQ(server.get(path).status, 401) << path;
   EXPECT_EQ(server.get("/health").status, 200);
   EXPECT_EQ(server.get("/").status, 200);
 }
@@ -334,9 +347,10 @@ TEST(Http, StalledReaderIsCutOff) {
   TestServer server(options);
   server.engine.set_script({.ids = ids_of("word "), .endless = true});
   Client client(server.port());
-  client.send(server.post("/v1/chat/completions", R"({"stream":true,"ignore_eos":true,"messages":[{"role":"user","content":"hi"}]})"));
-  // About 250 bytes an event and 4000 events would fit into the sockets' buffers: many streams on one machine do not matter
-  // here, only that the connection ends one way or the other.
+  client.send(server.post("/v1/chat/completions",
+                          R"({"stream":true,"ignore_eos":true,"messages":[{"role":"user","content":"hi"}]})"));
+  // About 250 bytes an event and 4000 events would fit into the sockets' buffers: many streams on one machine do not
+  // matter here, only that the connection ends one way or the other.
   EXPECT_TRUE(eventually([&] { return server.engine.running() == 0; }, 10000));
 }
 

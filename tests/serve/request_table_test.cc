@@ -9,6 +9,12 @@
 namespace qvl {
 namespace {
 
+#ifdef __SANITIZE_THREAD__
+constexpr std::chrono::seconds kMostTime(60);
+#else
+constexpr std::chrono::seconds kMostTime(5);
+#endif
+
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   std::string out;
   size_t begin = 0;
@@ -21,8 +27,8 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   text = std::move(out);
 }
 
-// $M a good messages field, $PNG a picture, $BYTES(hex), $KEYS(n) so many members, $R(text,n) n copies of text, in which
-// $COMMA is a comma.
+// $M a good messages field, $PNG a picture, $BYTES(hex), $KEYS(n) so many members, $R(text,n) n copies of text, in
+// which $COMMA is a comma.
 std::string expand(std::string text) {
   replace_all(text, "$M", "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]");
   replace_all(text, "$PNG", kPng);
@@ -68,7 +74,7 @@ TEST(RequestTable, EveryRowHasItsOutcome) {
     const auto took = std::chrono::steady_clock::now() - begin;
     EXPECT_EQ(reply.status, std::stoi(cells[1])) << reply.body;
     EXPECT_EQ(reply.code(), cells[2]) << reply.body;
-    EXPECT_LT(took, std::chrono::seconds(5));
+    EXPECT_LT(took, kMostTime);
     EXPECT_TRUE(reply.has_header("Content-Type: application/json"));
     if (reply.status >= 400) {
       EXPECT_LT(reply.body.size(), 1000u);

@@ -155,8 +155,8 @@ class TestServer {
     return std::string(line) + " HTTP/1.1\r\nHost: " + host() + "\r\n" + std::string(extra) + "\r\n";
   }
   std::string post(std::string_view path, std::string_view body, std::string_view extra = "") const {
-    return head("POST " + std::string(path), "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
-                                                 "\r\n" + std::string(extra)) +
+    return head("POST " + std::string(path), "Content-Type: application/json\r\nContent-Length: " +
+                                                 std::to_string(body.size()) + "\r\n" + std::string(extra)) +
            std::string(body);
   }
   Reply request(std::string_view bytes, int timeout_ms = 10000) const {
@@ -164,7 +164,9 @@ class TestServer {
     client.send(bytes);
     return client.read_reply(timeout_ms);
   }
-  Reply get(std::string_view path, std::string_view extra = "") const { return request(head("GET " + std::string(path), extra)); }
+  Reply get(std::string_view path, std::string_view extra = "") const {
+    return request(head("GET " + std::string(path), extra));
+  }
   Reply chat(std::string_view body, std::string_view extra = "") const {
     return request(post("/v1/chat/completions", body, extra));
   }

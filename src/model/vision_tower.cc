@@ -44,8 +44,8 @@ PositionAxis position_axis(int side, int n) {
   const float last = static_cast<float>(side - 1);
   const float step = n > 1 ? last / static_cast<float>(n - 1) : 0;
   for (int i = 0; i < n; ++i) {
-    // float32 linspace counts from the nearer end.
-    const float u = i < n / 2 ? step * static_cast<float>(i) : last - step * static_cast<float>(n - 1 - i);
+    // float32 linspace counts from the nearer end; of one value it is the first.
+    const float u = i == 0 || i < n / 2 ? step * static_cast<float>(i) : last - step * static_cast<float>(n - 1 - i);
     const int low = static_cast<int>(u);
     axis.low.push_back(low);
     axis.high.push_back(std::min(low + 1, side - 1));

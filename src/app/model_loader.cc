@@ -124,7 +124,13 @@ LoadedModel load_model(const fs::path& folder, const LoadOptions& options) {
   const auto weights = open_safetensors(folder);
   check_tensors(*weights, out.config);  // all that is missing or misshapen is told before the slow packing
   out.backend = make_backend(options);
-  out.model = std::make_unique<Model>(*out.backend, *weights, out.config);
+  auto last_told = start;
+  out.model = std::make_unique<Model>(*out.backend, *weights, out.config, [&](int done, int total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_told < std::chrono::seconds(1)) return;
+    last_told = now;
+    log_info("loading {}: {} %", folder.string(), 100 * done / total);
+  });
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   log_info("loaded {} ({:.1f} M parameters) in {:.2f} s: {}", folder.string(),
            static_cast<double>(parameter_count(out.config)) / 1e6, seconds.count(), out.backend->description());

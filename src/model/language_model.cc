@@ -64,7 +64,8 @@ void choose_experts(const float* logits, int num_experts, int per_token, int32_t
   }
 }
 
-LanguageModel::LanguageModel(Backend& backend, WeightStore& weights, const TextConfig& config)
+LanguageModel::LanguageModel(Backend& backend, WeightStore& weights, const TextConfig& config,
+                             const std::function<void()>& layer_done)
     : config_(config), backend_(backend), ops_(backend.ops()), mrope_(config) {
   const std::string root = "model.language_model.";
   const int64_t h = config.hidden_size, d = config.head_dim;
@@ -99,6 +100,7 @@ LanguageModel::LanguageModel(Backend& backend, WeightStore& weights, const TextC
       layer.down = take_linear(backend, weights, name + "mlp.down_proj.weight", h, inner);
     }
     layers_.push_back(std::move(layer));
+    if (layer_done) layer_done();
   }
   norm_ = weights.take_floats(root + "norm.weight", {h});
   if (!config.tie_word_embeddings) {

@@ -59,7 +59,8 @@ class MropeTable {
 class LanguageModel {
  public:
   // Takes the tensors "model.language_model...." and "lm_head.weight" (a copy of the embedding is accepted where tied).
-  LanguageModel(Backend& backend, WeightStore& weights, const TextConfig& config);
+  // layer_done, where given, is called after each layer.
+  LanguageModel(Backend& backend, WeightStore& weights, const TextConfig& config, const std::function<void()>& layer_done = {});
   ~LanguageModel();
 
   // Runs the batch against the cache, writes its keys and values and returns the logits of logit_rows,

@@ -12,7 +12,9 @@ namespace qvl {
 
 struct Model {
   // Takes every tensor of the store exactly once; what is left over is named in a warning. Errors: kModel.
-  Model(Backend& backend, WeightStore& weights, const ModelConfig& model_config);
+  // progress, where given, hears of every layer packed, the vision tower counting as one.
+  Model(Backend& backend, WeightStore& weights, const ModelConfig& model_config,
+        const std::function<void(int done, int total)>& progress = {});
 
   ModelConfig config;
   VisionTower vision;

@@ -49,9 +49,26 @@ struct CpuKvCache : KvCache {
   Buffer data;
 };
 
+// One token's key and value into slot `slot` of a page of page_tokens.
+void put_token(std::byte* keys, std::byte* values, int64_t slot, int64_t page_tokens, const float* key, const float* value,
+               int dim, bool bf16) {
+  for (int d = 0; d < dim; ++d) {
+    const size_t key_index = panel_index(slot, d, dim, bf16), value_index = panel_index(d, slot, page_tokens, bf16);
+    if (bf16) {
+      reinterpret_cast<BF16*>(keys)[key_index] = to_bf16(key[d]);
+      reinterpret_cast<BF16*>(values)[value_index] = to_bf16(value[d]);
+    } else {
+      reinterpret_cast<float*>(keys)[key_index] = key[d];
+      reinterpret_cast<float*>(values)[value_index] = value[d];
+    }
+  }
+}
+
 class CpuOps : public Ops {
  public:
-  CpuOps(const KernelTable& table, ThreadPool& pool) : table_(table), pool_(pool) {}
+  // rounds: products and attention may run in bfloat16 where the table has them.
+  CpuOps(const KernelTable& table, ThreadPool& pool, bool rounds)
+      : table_(table), pool_(pool), rounds_(rounds && table.product_bf16 != nullptr) {}
 
   void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation) override {
     static constexpr Finish kFinish[] = {Finish::kStore, Finish::kGeluTanh, Finish::kGeluErf};
@@ -125,12 +142,31 @@ class CpuOps : public Ops {
     const int64_t panels = panel_count(w.out_features);
     // Pieces small enough that the threads finish together, whole groups of the four panels that run side by side.
     const int64_t grain = round_up(std::max<int64_t>(1, panels / (8 * pool_.size())), 4);
-    const auto run = w.bf16 && table_.product_bf16 != nullptr ? table_.product_bf16 : table_.product;
+    const bool rounds = rounds_ && w.bf16;
+    const auto run = rounds ? table_.product_bf16 : table_.product;
+    const void* const packed = rounds ? pack_inputs(x, rows, w.in_features) : nullptr;
     pool_.parallel_for(panels, grain, [&](int64_t begin, int64_t end, int) {
       run({.a = x, .lda = w.in_features, .rows = rows, .panels = w.panels.data(), .bf16 = w.bf16, .in = w.in_features,
            .panel_begin = begin, .panel_end = end, .c = y, .ldc = w.out_features, .out = w.out_features,
-           .bias = w.bias.empty() ? nullptr : w.bias.data(), .finish = finish});
+           .bias = w.bias.empty() ? nullptr : w.bias.data(), .finish = finish, .packed = packed});
     });
+  }
+
+  // x[rows, in] as the A tiles of product_bf16, once for all threads.
+  const void* pack_inputs(const float* x, int64_t rows, int64_t in) {
+    constexpr int64_t kTileRows = 16, kGrainElements = 65536;
+    if (packed_.size() < at(cpu::packed_bytes(rows, in))) packed_ = Buffer(at(cpu::packed_bytes(rows, in)));
+    const int64_t tile_bytes = cpu::packed_bytes(kTileRows, in), tiles = (rows + kTileRows - 1) / kTileRows;
+    const int64_t grain = std::max<int64_t>(1, kGrainElements / (kTileRows * in));
+    pool_.parallel_for(tiles, grain, [&](int64_t begin, int64_t end, int) {
+      const int64_t first = begin * kTileRows, count = std::min(end * kTileRows, rows) - first;
+      table_.pack_bf16(x + first * in, in, count, in, packed_.data() + begin * tile_bytes);
+    });
+    return packed_.data();
+  }
+
+  void attend(const cpu::AttentionArgs& args) const {
+    (rounds_ && args.bf16 ? table_.attention_bf16 : table_.attention)(args);
   }
 
   float* scratch(std::vector<float>& buffer, int64_t floats) {
@@ -140,7 +176,9 @@ class CpuOps : public Ops {
 
   const KernelTable& table_;
   ThreadPool& pool_;
-  std::vector<float> keys_, values_, expert_x_, expert_wide_, expert_inner_, expert_y_;
+  const bool rounds_;
+  Buffer keys_, values_, packed_;
+  std::vector<float> expert_x_, expert_wide_, expert_inner_, expert_y_;
 };
 
 void CpuOps::kv_write(KvCache& cache, int layer, const float* k, const float* v, int64_t row_stride,
@@ -157,17 +195,7 @@ void CpuOps::kv_write(KvCache& cache, int layer, const float* k, const float* v,
           const float* const value = v + (s.row_begin + i) * row_stride + h * dim;
           std::byte* const page =
               kv.data.data() + kv.offset(layer, s.pages[at(token / KvCache::kPageTokens)], static_cast<int>(h));
-          for (int d = 0; d < dim; ++d) {
-            const size_t key_index = panel_index(slot, d, dim, kv.bf16);
-            const size_t value_index = panel_index(d, slot, KvCache::kPageTokens, kv.bf16);
-            if (kv.bf16) {
-              reinterpret_cast<BF16*>(page)[key_index] = to_bf16(key[d]);
-              reinterpret_cast<BF16*>(page + kv.k_bytes)[value_index] = to_bf16(value[d]);
-            } else {
-              reinterpret_cast<float*>(page)[key_index] = key[d];
-              reinterpret_cast<float*>(page + kv.k_bytes)[value_index] = value[d];
-            }
-          }
+          put_token(page, page + kv.k_bytes, slot, KvCache::kPageTokens, key, value, dim, kv.bf16);
         }
       }
     });
@@ -204,8 +232,8 @@ void CpuOps::paged_attention(const KvCache& cache, int layer, const float* q, in
           k_pages[at(i)] = page;
           v_pages[at(i)] = page + kv.k_bytes;
         }
-        table_.attention({.q = tile, .rows = tokens * group, .dim = dim, .k_pages = k_pages.data(), .v_pages = v_pages.data(),
-                          .page_tokens = KvCache::kPageTokens, .bf16 = kv.bf16, .visible = visible, .out = result});
+        attend({.q = tile, .rows = tokens * group, .dim = dim, .k_pages = k_pages.data(), .v_pages = v_pages.data(),
+                .page_tokens = KvCache::kPageTokens, .bf16 = kv.bf16, .visible = visible, .out = result});
         for (int64_t r = 0; r < tokens * group; ++r) {
           const int64_t row = s.row_begin + first + r / group, head = kv_head * group + r % group;
           std::memcpy(out + (row * heads + head) * dim, result + r * padded_dim, at(dim) * sizeof(float));
@@ -221,12 +249,15 @@ void CpuOps::segment_attention(const float* qkv, int64_t rows, int64_t segment_r
   QVL_CHECK(dim <= cpu::kMaxHeadDim, "vision head of {}", dim);
   const int64_t width = int64_t{heads} * dim, padded_dim = round_up(dim, kPanel);
   const int64_t pages = (segment_rows + kPage - 1) / kPage;
-  float* const keys = scratch(keys_, pages * kPage * dim);
-  float* const values = scratch(values_, pages * kPage * padded_dim);
+  const size_t key_bytes = at(kPage / kPanel) * panel_bytes(dim, rounds_);
+  const size_t value_bytes = at(padded_dim / kPanel) * panel_bytes(kPage, rounds_);
+  // Zeroed: where a segment is no whole number of pages, the unused slots hold numbers all the same.
+  if (keys_.size() < at(pages) * key_bytes) keys_ = Buffer(at(pages) * key_bytes, true);
+  if (values_.size() < at(pages) * value_bytes) values_ = Buffer(at(pages) * value_bytes, true);
   std::vector<const void*> k_pages(at(pages)), v_pages(at(pages));
   for (int64_t i = 0; i < pages; ++i) {
-    k_pages[at(i)] = keys + i * kPage * dim;
-    v_pages[at(i)] = values + i * kPage * padded_dim;
+    k_pages[at(i)] = keys_.data() + at(i) * key_bytes;
+    v_pages[at(i)] = values_.data() + at(i) * value_bytes;
   }
   const int64_t tiles = (segment_rows + kMaxAttentionRows - 1) / kMaxAttentionRows;
   for (int64_t segment = 0; segment < rows; segment += segment_rows) {
@@ -236,12 +267,8 @@ void CpuOps::segment_attention(const float* qkv, int64_t rows, int64_t segment_r
         for (int64_t t = begin * kPage; t < std::min(end * kPage, segment_rows); ++t) {
           const float* const key = q + t * 3 * width + width;
           const float* const value = key + width;
-          float* const key_page = keys + t / kPage * kPage * dim;
-          float* const value_page = values + t / kPage * kPage * padded_dim;
-          for (int d = 0; d < dim; ++d) {
-            key_page[panel_index(t % kPage, d, dim, false)] = key[d];
-            value_page[panel_index(d, t % kPage, kPage, false)] = value[d];
-          }
+          put_token(keys_.data() + at(t / kPage) * key_bytes, values_.data() + at(t / kPage) * value_bytes, t % kPage, kPage,
+                    key, value, dim, rounds_);
         }
       });
       pool_.parallel_for(tiles, 1, [&](int64_t begin, int64_t end, int) {
@@ -254,8 +281,8 @@ void CpuOps::segment_attention(const float* qkv, int64_t rows, int64_t segment_r
           for (int64_t r = 0; r < count; ++r) {
             for (int d = 0; d < dim; ++d) tile[r * dim + d] = q[(first + r) * 3 * width + d] * scale;
           }
-          table_.attention({.q = tile, .rows = count, .dim = dim, .k_pages = k_pages.data(), .v_pages = v_pages.data(),
-                            .page_tokens = kPage, .bf16 = false, .visible = visible, .out = result});
+          attend({.q = tile, .rows = count, .dim = dim, .k_pages = k_pages.data(), .v_pages = v_pages.data(),
+                  .page_tokens = kPage, .bf16 = rounds_, .visible = visible, .out = result});
           for (int64_t r = 0; r < count; ++r) {
             std::memcpy(out + (segment + first + r) * width + h * dim, result + r * padded_dim, at(dim) * sizeof(float));
           }
@@ -296,7 +323,7 @@ class CpuBackend : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options)
       : set_(cpu::choose_instruction_set(options.instruction_set)), precision_(options.precision), pool_(options.threads),
-        ops_(*set_.table, pool_) {}
+        ops_(*set_.table, pool_, options.precision == Precision::kBFloat16) {}
 
   Ops& ops() override { return ops_; }
   Precision precision() const override { return precision_; }

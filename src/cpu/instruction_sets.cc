@@ -1,31 +1,90 @@
 #include "cpu/instruction_sets.h"
 
 #include <cstdlib>
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "base/error.h"
+#include "base/log.h"
 #include "cpu/cpu_backend.h"
+#include "cpu/self_test.h"
 
 namespace qvl::cpu {
+namespace {
+
+#if defined(__x86_64__)
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq");
+}
+
+// GCC 12's __builtin_cpu_supports does not know the tiles.
+bool has_amx_bf16() {
+#if defined(__linux__)
+  constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24, kOsXsave = 1u << 27, kTileState = 3u << 17;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & kOsXsave) == 0) return false;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kBf16) == 0 || (d & kTile) == 0) return false;
+  asm volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+  return (a & kTileState) == kTileState;
+#else
+  return false;
+#endif
+}
+
+// The operating system hands out the 8 KB of tile registers to processes that ask, once for all threads.
+bool amx_granted() {
+#if defined(__linux__)
+  static const bool granted = [] {
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    if (syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0) return true;
+    log_warn("the processor has AMX, but the system does not grant its use (Linux 5.16 or later does): using AVX-512");
+    return false;
+  }();
+  return granted;
+#else
+  return false;
+#endif
+}
+#endif
+
+}  // namespace
 
 std::vector<InstructionSet> native_instruction_sets() {
   std::vector<InstructionSet> sets = {{"generic", &generic_kernels()}};
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets.push_back({"avx2", &avx2_kernels()});
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq")) {
+  if (has_avx512()) {
     sets.push_back({"avx512", &avx512_kernels()});
+    if (has_amx_bf16() && amx_granted()) sets.push_back({"amx", &amx_kernels()});
   }
 #endif
   return sets;
 }
 
-std::vector<InstructionSet> runnable_instruction_sets() { return native_instruction_sets(); }
+std::vector<InstructionSet> runnable_instruction_sets() {
+  auto sets = native_instruction_sets();
+  sets.insert(sets.begin(), {"amx-emulated", &amx_emulated_kernels()});
+  return sets;
+}
+
+InstructionSet best_tested(const std::vector<InstructionSet>& sets) {
+  for (size_t i = sets.size(); i-- > 1;) {
+    const std::string fault = self_test(*sets[i].table);
+    if (fault.empty()) return sets[i];
+    log_warn("CPU kernels \"{}\" compute {} wrongly on this processor; using \"{}\"", sets[i].name, fault, sets[i - 1].name);
+  }
+  return sets.front();
+}
 
 InstructionSet choose_instruction_set(const std::string& name) {
   const char* const forced = std::getenv("QVL_ISA");
   const std::string wanted = !name.empty() ? name : forced != nullptr ? forced : "";
-  if (wanted.empty()) return native_instruction_sets().back();
+  if (wanted.empty()) return best_tested(native_instruction_sets());
   std::string known;
   for (const auto& set : runnable_instruction_sets()) {
     if (set.name == wanted) return set;

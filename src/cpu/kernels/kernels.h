@@ -6,8 +6,8 @@
 // and, by a shift and a mask, two float32 rows. Missing outputs and an odd last input are zeros. Keys are stored as the
 // panels of a matrix [tokens, dim], values as those of [dim, tokens], so that attention is the same product twice.
 //
-// Every output is summed over `in` in ascending order in one float32 accumulator, whatever the number of rows: a row's
-// result does not depend on what else is in the batch or how a prompt was cut into chunks.
+// Every output is summed over `in` in ascending order in one float32 accumulator (amx.inc: in the tile instruction's order),
+// whatever the number of rows: a row's result does not depend on what else is in the batch or how a prompt was cut into chunks.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ constexpr int kPanel = 16;
 enum class Finish : int { kStore, kGeluTanh, kGeluErf, kAdd };
 
 struct ProductArgs {
-  const float* a;        // [rows, lda]
+  const float* a;        // [rows, lda]; product_bf16 reads `packed` instead
   int64_t lda, rows;
   const void* panels;    // of the whole matrix
   bool bf16;
@@ -29,6 +29,7 @@ struct ProductArgs {
   int64_t ldc, out;      // out: outputs of the matrix
   const float* bias;     // [out] or null
   Finish finish;
+  const void* packed = nullptr;  // all rows of a by pack_bf16
 };
 
 // Attention of `rows` queries over one head's pages.
@@ -41,7 +42,7 @@ struct AttentionArgs {
   int page_tokens;             // a divisor of kAttentionBlock
   bool bf16;
   const int64_t* visible;  // [rows]: tokens 0..visible-1 are attended to; >= 1, ascending
-  float* out;              // [rows, dim padded to a multiple of 16]
+  float* out;              // [rows, dim padded to a multiple of 16]; attention_bf16: room for whole tiles of 16 rows
 };
 constexpr int kMaxAttentionRows = 48;
 constexpr int kAttentionBlock = 128;
@@ -56,12 +57,22 @@ struct KernelTable {
   void (*swiglu)(const float* x, int64_t rows, int64_t inner, float* y);
   void (*add)(const float* x, int64_t count, float scale, float* y);  // y += scale * x
   void (*rope)(float* x, int64_t heads, int64_t dim, const float* cos, const float* sin);  // heads side by side
-  // Where the set multiplies in bfloat16: the product with `a` rounded to it. Null elsewhere.
-  void (*product_bf16)(const ProductArgs&);
+
+  // Where the set multiplies in bfloat16 (amx.inc), else null: inputs rounded to it, panels and pages of bfloat16 only.
+  void (*product_bf16)(const ProductArgs&) = nullptr;
+  void (*attention_bf16)(const AttentionArgs&) = nullptr;
+  // a[rows, lda] for product_bf16: packed_bytes(rows, columns) bytes; threads may take whole tiles of 16 rows each.
+  void (*pack_bf16)(const float* a, int64_t lda, int64_t rows, int64_t columns, void* packed) = nullptr;
 };
+
+inline constexpr int64_t packed_bytes(int64_t rows, int64_t columns) {
+  return (rows + 15) / 16 * ((columns + 31) / 32) * 1024;
+}
 
 const KernelTable& generic_kernels();
 const KernelTable& avx2_kernels();
 const KernelTable& avx512_kernels();
+const KernelTable& amx_kernels();
+const KernelTable& amx_emulated_kernels();
 
 }  // namespace qvl::cpu

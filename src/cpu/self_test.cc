@@ -1,0 +1,127 @@
+#include "cpu/self_test.h"
+
+#include <cmath>
+#include <vector>
+
+#include "cpu/packing.h"
+#include "tensor/dtype.h"
+#include "tensor/tensor.h"
+
+namespace qvl::cpu {
+namespace {
+
+// Odd in every direction: tails of rows, inputs, outputs and tokens, two row tiles and a third begun.
+constexpr int64_t kRows = 35, kIn = 77, kOut = 75, kDim = 72, kPage = 32, kTokens = 149, kQueries = 19, kWidth = 101;
+
+// Values in -1..1 that bfloat16 holds exactly, so that a set that rounds its inputs must agree too.
+struct Values {
+  float next() {
+    state = state * 1664525u + 1013904223u;
+    return static_cast<float>(static_cast<int>(state >> 24) - 128) / 128;
+  }
+  std::vector<float> many(int64_t count) {
+    std::vector<float> out(static_cast<size_t>(count));
+    for (auto& x : out) x = next();
+    return out;
+  }
+  uint32_t state = 1;
+};
+
+void put(Buffer& panels, int64_t output, int64_t input, int64_t in, bool bf16, float value) {
+  const size_t index = panel_index(output, input, in, bf16);
+  if (bf16) {
+    panels.as<BF16>()[index] = to_bf16(value);
+  } else {
+    panels.as<float>()[index] = value;
+  }
+}
+
+Buffer panels_of(int64_t out, int64_t in, bool bf16, Values& values) {
+  Buffer panels(static_cast<size_t>(panel_count(out)) * panel_bytes(in, bf16), true);
+  for (int64_t o = 0; o < out; ++o) {
+    for (int64_t i = 0; i < in; ++i) put(panels, o, i, in, bf16, values.next());
+  }
+  return panels;
+}
+
+bool near(const std::vector<float>& a, const std::vector<float>& b, float tolerance) {
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!(std::fabs(a[i] - b[i]) <= tolerance * (1 + std::fabs(b[i])))) return false;
+  }
+  return true;
+}
+
+std::vector<float> product(const KernelTable& table, bool bf16, int64_t rows, Finish finish, bool rounded) {
+  Values values;
+  const Buffer panels = panels_of(kOut, kIn, bf16, values);
+  const auto a = values.many(rows * kIn), bias = values.many(kOut);
+  auto c = values.many(rows * kOut);
+  Buffer packed;
+  if (rounded) {
+    packed = Buffer(static_cast<size_t>(packed_bytes(rows, kIn)));
+    table.pack_bf16(a.data(), kIn, rows, kIn, packed.data());
+  }
+  (rounded ? table.product_bf16 : table.product)(
+      {.a = a.data(), .lda = kIn, .rows = rows, .panels = panels.data(), .bf16 = bf16, .in = kIn, .panel_begin = 0,
+       .panel_end = panel_count(kOut), .c = c.data(), .ldc = kOut, .out = kOut, .bias = bias.data(), .finish = finish,
+       .packed = packed.data()});
+  return c;
+}
+
+std::vector<float> attention(const KernelTable& table, bool bf16, bool rounded) {
+  Values values;
+  std::vector<Buffer> pages;
+  std::vector<const void*> k_pages, v_pages;
+  for (int64_t t = 0; t < kTokens; t += kPage) {
+    pages.push_back(panels_of(kPage, kDim, bf16, values));
+    k_pages.push_back(pages.back().data());
+    pages.push_back(panels_of(kDim, kPage, bf16, values));
+    v_pages.push_back(pages.back().data());
+  }
+  const auto q = values.many(kQueries * kDim);
+  std::vector<int64_t> visible;
+  for (int64_t i = 0; i < kQueries; ++i) visible.push_back(kTokens - kQueries + 1 + i);
+  std::vector<float> out(static_cast<size_t>(kMaxAttentionRows) * kMaxHeadDim);
+  (rounded ? table.attention_bf16 : table.attention)(
+      {.q = q.data(), .rows = kQueries, .dim = kDim, .k_pages = k_pages.data(), .v_pages = v_pages.data(), .page_tokens = kPage,
+       .bf16 = bf16, .visible = visible.data(), .out = out.data()});
+  out.resize(static_cast<size_t>(kQueries * panel_count(kDim) * kPanel));
+  return out;
+}
+
+std::vector<float> norms(const KernelTable& table) {
+  Values values;
+  auto x = values.many(3 * kWidth), w = values.many(2 * kWidth);
+  std::vector<float> y(static_cast<size_t>(10 * kWidth));
+  table.rms_norm(x.data(), 3, kWidth, w.data(), 1e-6f, y.data());
+  table.layer_norm(x.data(), 3, kWidth, w.data(), w.data() + kWidth, 1e-6f, y.data() + 3 * kWidth);
+  table.swiglu(x.data(), 1, kWidth, y.data() + 6 * kWidth);
+  table.add(x.data(), 3 * kWidth, 0.5f, y.data() + 7 * kWidth);
+  table.rope(y.data() + 7 * kWidth, 3, kWidth - 1, w.data(), w.data() + kWidth);
+  return y;
+}
+
+}  // namespace
+
+std::string self_test(const KernelTable& table) {
+  const KernelTable& generic = generic_kernels();
+  for (const bool bf16 : {false, true}) {
+    for (const int64_t rows : {int64_t{1}, int64_t{5}, kRows}) {
+      for (const auto finish : {Finish::kStore, Finish::kGeluTanh, Finish::kGeluErf, Finish::kAdd}) {
+        const auto want = product(generic, bf16, rows, finish, false);
+        if (!near(product(table, bf16, rows, finish, false), want, 1e-4f)) return "products";
+        if (bf16 && table.product_bf16 != nullptr && !near(product(table, bf16, rows, finish, true), want, 1e-4f)) {
+          return "bfloat16 products";
+        }
+      }
+    }
+    const auto want = attention(generic, bf16, false);
+    if (!near(attention(table, bf16, false), want, 1e-4f)) return "attention";
+    // Probabilities are rounded too.
+    if (bf16 && table.attention_bf16 != nullptr && !near(attention(table, bf16, true), want, 0.02f)) return "bfloat16 attention";
+  }
+  if (!near(norms(table), norms(generic), 1e-4f)) return "norms";
+  return "";
+}
+
+}  // namespace qvl::cpu

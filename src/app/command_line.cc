@@ -4,10 +4,6 @@
 #include "app/commands.h"
 #include "base/error.h"
 
-#ifndef QVL_VERSION
-#define QVL_VERSION "0.1.0"
-#endif
-
 namespace qvl {
 namespace {
 
@@ -74,7 +70,7 @@ LoadOptions ModelFlags::load_options() const {
 
 int run_command_line(int argc, char** argv) {
   CLI::App app("Qwen3-VL on your own machine: a web page, an OpenAI-compatible API and a terminal chat.", "qwen3vl");
-  app.set_version_flag("--version", QVL_VERSION);
+  app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
   ServeFlags serve;
   ChatFlags chat;

@@ -10,6 +10,8 @@
 
 namespace qvl {
 
+inline constexpr const char* kVersion = QVL_VERSION;  // the CMake project's
+
 // Flags that several subcommands share.
 struct ModelFlags {
   std::string model = "demo";

@@ -56,6 +56,7 @@ int run_serve(const ServeFlags& flags) {
   ServerOptions options;
   options.host = flags.listen ? "0.0.0.0" : flags.host;
   options.port = flags.port;
+  options.version = kVersion;
   options.api_key = api_key(flags);
   options.allow_hosts = flags.allow_hosts;
   fit_descriptors(options.limits);

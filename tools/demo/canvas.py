@@ -1,0 +1,184 @@
+"""Drawing for the generated pictures: a canvas at up to four times the size, grounds, fonts, and the damage that real pictures carry.
+
+A canvas draws in units (the final pixels) on a picture `scale` times larger, then scales down as a processor would: so edges come hard,
+soft, or ringing, as they do from other programs. Everything drawn may be tagged with what it is; the vision tower is first trained
+to name the tags (train.py, stage vision).
+
+Fonts are looked for below QVL_DEMO_FONTS or /usr/share/fonts. Debian's packages: fonts-dejavu, fonts-liberation, fonts-freefont-ttf,
+fonts-noto-core, fonts-noto-cjk, fonts-wqy-microhei, fonts-open-sans, fonts-roboto-unhinted, fonts-lato, fonts-ubuntu (non-free),
+fonts-comic-neue, fonts-firacode. The more are installed, the better the model reads; DejaVu and Noto CJK are the least it takes.
+"""
+import functools
+import glob
+import io
+import math
+import os
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+LATIN = ["DejaVuSans*.ttf", "DejaVuSerif*.ttf", "LiberationS*.ttf", "LiberationMono*.ttf", "FreeS*.ttf", "FreeMono*.ttf", "NotoSans-*.ttf",
+         "NotoSerif-*.ttf", "OpenSans-*.ttf", "Roboto-*.ttf", "Lato-*.ttf", "Ubuntu-*.ttf", "ComicNeue-*.otf", "FiraCode-*.ttf"]
+CJK = ["NotoSansCJK-*.ttc", "NotoSerifCJK-*.ttc", "wqy-microhei.ttc", "wqy-zenhei.ttc", "DroidSansFallback*.ttf"]
+THIN = ("ExtraLight", "Thin", "Hairline", "Math", "Oblique", "Italic")  # unreadable at the sizes drawn here
+
+
+@functools.lru_cache(maxsize=1)
+def fonts():
+    """(Latin fonts, Chinese fonts): paths found on this machine."""
+    root = os.environ.get("QVL_DEMO_FONTS", "/usr/share/fonts")
+
+    def find(patterns):
+        found = {p for x in patterns for p in glob.glob(os.path.join(root, "**", x), recursive=True)}
+        return sorted(p for p in found if not any(t in os.path.basename(p) for t in THIN))
+
+    latin, cjk = find(LATIN), find(CJK)
+    if not latin or not cjk:
+        raise SystemExit(f"no fonts below {root}: install fonts-dejavu and fonts-noto-cjk, or set QVL_DEMO_FONTS")
+    return latin, cjk
+
+
+@functools.lru_cache(maxsize=4096)
+def font(path, size):
+    return ImageFont.truetype(path, size)
+
+
+def pick_font(r, text):
+    latin, cjk = fonts()
+    return r.choice(cjk if any(ord(c) > 0x2E80 for c in text) else latin)
+
+
+def near(r, colour, by=14):
+    return tuple(max(0, min(255, x + r.randint(-by, by))) for x in colour)
+
+
+def light(colour):
+    return 0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2] > 140
+
+
+class Canvas:
+    """A picture being drawn. `tags` holds (x1, y1, x2, y2, label) in units."""
+
+    def __init__(self, r, height, width, ground=None):
+        self.r, self.height, self.width = r, height, width
+        self.scale = r.choice((1, 2, 2, 3, 4))
+        self.image = ground_of(r, width * self.scale, height * self.scale, ground)
+        self.draw = ImageDraw.Draw(self.image)
+        self.tags = []
+
+    def px(self, *units):
+        return [round(u * self.scale) for u in units]
+
+    def tag(self, box, *labels):
+        self.tags.extend((*box, label) for label in labels)
+
+    def line(self, points, colour, width=1.0):
+        self.draw.line([tuple(self.px(x, y)) for x, y in points], fill=colour, width=max(1, round(width * self.scale)))
+
+    def rect(self, box, fill=None, outline=None, width=1.0, radius=0.0):
+        x1, y1, x2, y2 = self.px(*box)
+        if x2 <= x1 or y2 <= y1:
+            return
+        kw = dict(fill=fill, outline=outline, width=max(1, round(width * self.scale)))
+        if radius:
+            self.draw.rounded_rectangle((x1, y1, x2, y2), radius * self.scale, **kw)
+        else:
+            self.draw.rectangle((x1, y1, x2, y2), **kw)
+
+    def polygon(self, points, fill, outline=None):
+        self.draw.polygon([(x * self.scale, y * self.scale) for x, y in points], fill=fill, outline=outline)
+
+    def ellipse(self, box, **kw):
+        if "width" in kw:
+            kw["width"] = max(2, round(kw["width"] * self.scale))
+        self.draw.ellipse(self.px(*box), **kw)
+
+    def text_size(self, text, path, size):
+        """Width and height of the ink, in units."""
+        b = font(path, max(6, round(size * self.scale))).getbbox(text)
+        return (b[2] - b[0]) / self.scale, (b[3] - b[1]) / self.scale
+
+    def text(self, x, y, text, path, size, colour, characters=True):
+        """Text whose ink begins at x, y; returns the ink's box. Tags every character, unless it is mere decoration."""
+        f, k = font(path, max(6, round(size * self.scale))), self.scale
+        b = f.getbbox(text)
+        self.draw.text((x * k - b[0], y * k - b[1]), text, font=f, fill=colour)
+        box = (x, y, x + (b[2] - b[0]) / k, y + (b[3] - b[1]) / k)
+        if characters:
+            left = x
+            for i, c in enumerate(text):
+                right = x + (f.getlength(text[:i + 1]) - b[0]) / k
+                if c != " ":
+                    self.tag((left, y, right, box[3]), "char:" + c)
+                left = right
+        return box
+
+    def fit(self, text, size, room, path=None, least=9.0):
+        """(font, size) at which text is at most `room` wide, or None."""
+        path = path or pick_font(self.r, text)
+        while size >= least:
+            if self.text_size(text, path, size)[0] <= room:
+                return path, size
+            size *= 0.85
+        return None
+
+    def pixels(self, damage=True):
+        """uint8 [height, width, 3]: scaled down, and worn as pictures from elsewhere are."""
+        r, image = self.r, self.image
+        if damage and r.random() < 0.12:
+            image = image.filter(ImageFilter.GaussianBlur(r.uniform(0.2, 0.6) * self.scale))
+        if self.scale != 1:
+            image = image.resize((self.width, self.height), r.choice((Image.BICUBIC, Image.BICUBIC, Image.LANCZOS, Image.BOX)))
+        if damage and r.random() < 0.25:  # JPEG's blocks and colour bleeding
+            buffer = io.BytesIO()
+            image.save(buffer, "JPEG", quality=r.randint(35, 92), subsampling=r.choice((0, 2)))
+            image = Image.open(buffer).convert("RGB")
+        pixels = np.asarray(image, dtype=np.uint8)
+        if damage and r.random() < 0.2:
+            noise = np.random.default_rng(r.getrandbits(32)).normal(0, r.uniform(1, 9), pixels.shape)
+            pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+        if damage and r.random() < 0.15:  # light and contrast of a photograph of a screen
+            pixels = np.clip((pixels.astype(np.float32) - 128) * r.uniform(0.8, 1.1) + 128 + r.uniform(-12, 12), 0, 255).astype(np.uint8)
+        return pixels
+
+
+class Scene:
+    """A finished picture, what is on it (`tags`, `facts`) and, of a video, its frames and the seconds of each pair of them."""
+
+    def __init__(self, kind, canvas, facts):
+        self.kind, self.canvas, self.facts = kind, canvas, facts
+        self.height, self.width, self.tags = canvas.height, canvas.width, canvas.tags
+        self.frames, self.times, self.frame_tags = None, None, None
+
+    @property
+    def pixels(self):
+        return self.canvas.pixels()
+
+    def box1000(self, box):
+        """A box in 0-1000 of the picture, in steps of 10: finer digits would be guessed at this size of picture."""
+        size = (self.width, self.height, self.width, self.height)
+        return [max(0, min(1000, round(v / s * 100) * 10)) for v, s in zip(box, size)]
+
+
+def ground_of(r, width, height, colour=None):
+    """A ground: plain, a gradient, soft clouds, paper lines or a dotted pattern, always light enough for dark ink unless given."""
+    base = colour or tuple(r.randint(232, 255) for _ in range(3))
+    kind = r.random()
+    if kind < 0.55 or colour is not None and kind < 0.85:
+        return Image.new("RGB", (width, height), base)
+    other = near(r, base, 22)
+    if kind < 0.72:  # gradient along any direction
+        angle = r.uniform(0, 2 * math.pi)
+        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+        t = x / width * math.cos(angle) + y / height * math.sin(angle)
+        t = (t - t.min()) / max(1e-6, float(t.max() - t.min()))
+    elif kind < 0.88:  # clouds: small noise enlarged, like an out-of-focus wall
+        coarse = np.random.default_rng(r.getrandbits(32)).random((r.randint(3, 9), r.randint(3, 9))).astype(np.float32)
+        t = np.asarray(Image.fromarray((coarse * 255).astype(np.uint8)).resize((width, height), Image.BICUBIC), np.float32) / 255
+    else:  # ruled or dotted paper
+        step, t = max(4, width // r.randint(6, 20)), np.zeros((height, width), np.float32)
+        t[::step] = 1
+        if r.random() < 0.5:
+            t[:, ::step] = 1
+    a, b = np.array(base, np.float32), np.array(other, np.float32)
+    return Image.fromarray((a + (b - a) * t[..., None]).clip(0, 255).astype(np.uint8))

@@ -1,0 +1,221 @@
+"""Charts: bars (standing, lying), lines and pies, drawn here in many styles and, where matplotlib is installed, by it too.
+
+One drawing program's look was the feasibility study's main fault: a model that read its charts perfectly guessed those of others. Debian's
+python3-matplotlib gives the second look; without it a run says so once and draws everything itself.
+Facts: type, items (name, value, colour name or None), unit and whether colours tell the items apart.
+"""
+import functools
+import io
+import math
+import sys
+
+from PIL import Image
+
+import words
+from canvas import Canvas, Scene, light, near, pick_font
+from words import COLOURS, held_out
+
+BAR_COLOURS = [c for c in COLOURS if c != "black"]
+
+
+@functools.lru_cache(maxsize=1)
+def matplotlib():
+    """matplotlib's Figure class with fonts that have Chinese, or None."""
+    try:
+        import matplotlib as mpl
+        from matplotlib import font_manager
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("charts: matplotlib is not installed (Debian: python3-matplotlib); all charts are drawn in one program's look", file=sys.stderr)
+        return None
+    from canvas import fonts
+    names = []
+    for path in [p for p in fonts()[1] if "Sans" in p or "wqy" in p][:2] + fonts()[0][:24]:
+        font_manager.fontManager.addfont(path)
+        names.append(font_manager.FontProperties(fname=path).get_name())
+    mpl.rcParams["axes.unicode_minus"] = False
+    return Figure, names[:2], sorted(set(names[2:]))
+
+
+def data(r, level, test):
+    """Type and items of a chart."""
+    kind = r.choices(("bar", "lying", "line", "pie"), (5, 1.5, 1.5, 1))[0] if level >= 4 else "bar"
+    count = r.randint(2, 3) if level <= 2 else r.randint(3, 5)
+    names = r.choice(words.SERIES if r.random() < 0.75 else words.ZH_SERIES)[:count]
+    most, step = (9, 1) if level <= 4 or r.random() < 0.55 else r.choice(((20, 1), (50, 5), (90, 10), (100, 1)))
+    while True:  # the values all differ, so that highest and lowest are one each
+        values = [v * step for v in r.sample(range(1, most // step + 1), count)]
+        if held_out(str(values), 6) == test:
+            break
+    one = kind == "line" or kind != "pie" and r.random() < 0.35
+    colours = r.sample(BAR_COLOURS, count)
+    return kind, [dict(name=n, value=v, colour=colours[0] if one else c) for n, v, c in zip(names, values, colours)], one
+
+
+def ceiling(items):
+    """The axis' end and its step: round numbers a little over the highest value."""
+    top = max(i["value"] for i in items)
+    step = next(s for s in (1, 2, 5, 10, 20, 25, 50) if top / s <= 5.5)
+    return (top // step + 1) * step, step
+
+
+class Look:
+    """What varies between our charts."""
+
+    def __init__(self, r, canvas, names):
+        self.dark = not light(canvas.image.getpixel((1, 1)))
+        self.ink = (225, 225, 225) if self.dark else near(r, (45, 45, 45), 40)
+        self.grid_ink = near(r, (85, 85, 85) if self.dark else (208, 208, 208), 12)
+        self.path = pick_font(r, "".join(names))
+        self.latin = self.path if r.random() < 0.7 else pick_font(r, "1")
+        self.size = r.uniform(10, 14)
+        self.numbers = r.random() < 0.5
+        self.axis = not self.numbers or r.random() < 0.5
+        self.grid = self.axis and r.random() < 0.7
+        self.frame = r.random() < 0.2
+        self.radius = r.choice((0, 0, 0, 2, 4))
+        self.edge = r.random() < 0.3
+
+
+def plot_area(r, canvas, look, lying, names):
+    """The box within the axes."""
+    left = max(canvas.text_size(n, look.path, look.size)[0] for n in names) + 10 if lying else 24 if look.axis else 8
+    x1, y1 = min(left, canvas.width * 0.45), r.uniform(10, 24)
+    x2, y2 = canvas.width - r.uniform(6, 14), canvas.height - (20 if lying and look.axis else 8 if lying else 22)
+    return x1, y1, x2, y2
+
+
+def axes(canvas, look, area, top, step, lying):
+    x1, y1, x2, y2 = area
+    for v in range(0, top + 1, step):
+        f = v / top
+        if look.grid and v:
+            canvas.line([(x1 + f * (x2 - x1), y1), (x1 + f * (x2 - x1), y2)] if lying else [(x1, y2 - f * (y2 - y1)), (x2, y2 - f * (y2 - y1))],
+                        look.grid_ink, 0.7)
+        if look.axis:
+            w, h = canvas.text_size(str(v), look.latin, look.size * 0.85)
+            at = (x1 + f * (x2 - x1) - w / 2, y2 + 5) if lying else (x1 - w - 4, y2 - f * (y2 - y1) - h / 2)
+            canvas.text(*at, str(v), look.latin, look.size * 0.85, look.ink, characters=False)
+    canvas.line([(x1, y1), (x1, y2), (x2, y2)], look.ink)
+    if look.frame:
+        canvas.rect((x1, y1, x2, y2), outline=look.ink)
+
+
+def label(canvas, look, x, y, text, path, small=1.0):
+    """Text centred on x with its top at y."""
+    w, _ = canvas.text_size(text, path, look.size * small)
+    canvas.text(max(1, min(canvas.width - w - 1, x - w / 2)), y, text, path, look.size * small, look.ink)
+
+
+def draw_bars(r, canvas, look, items, lying):
+    names, (top, step) = [i["name"] for i in items], ceiling(items)
+    area = x1, y1, x2, y2 = plot_area(r, canvas, look, lying, names)
+    axes(canvas, look, area, top, step, lying)
+    pitch, fill = ((y2 - y1) if lying else (x2 - x1)) / len(items), r.uniform(0.4, 0.8)
+    while not lying and look.size > 7 and any(canvas.text_size(n, look.path, look.size)[0] > pitch - 1 for n in names):
+        look.size *= 0.9
+    for i, item in enumerate(items):
+        middle, f = pitch * (i + 0.5), item["value"] / top
+        half = pitch * fill / 2
+        box = (x1, y1 + middle - half, x1 + f * (x2 - x1), y1 + middle + half) if lying else \
+            (x1 + middle - half, y2 - f * (y2 - y1), x1 + middle + half, y2)
+        canvas.rect(box, near(r, COLOURS[item["colour"]][0]), look.ink if look.edge else None, radius=look.radius)
+        value, (w, h) = str(item["value"]), canvas.text_size(item["name"], look.path, look.size)
+        if lying:
+            canvas.text(max(1, x1 - w - 5), y1 + middle - h / 2, item["name"], look.path, look.size, look.ink)
+            end = (box[2] - 6, box[1], box[2] + 6, box[3])
+            if look.numbers:
+                canvas.text(box[2] + 3, y1 + middle - 4, value, look.latin, look.size * 0.9, look.ink)
+        else:
+            label(canvas, look, x1 + middle, y2 + 5, item["name"], look.path)
+            end = (box[0], box[1] - 6, box[2], box[1] + 6)
+            if look.numbers:
+                label(canvas, look, x1 + middle, box[1] - look.size, value, look.latin, 0.9)
+        canvas.tag(end, "value:" + value)
+        canvas.tag(box, "bar", "colour:" + item["colour"])
+
+
+def draw_line(r, canvas, look, items):
+    names, (top, step) = [i["name"] for i in items], ceiling(items)
+    area = x1, y1, x2, y2 = plot_area(r, canvas, look, False, names)
+    axes(canvas, look, area, top, step, False)
+    pitch, ink = (x2 - x1) / len(items), near(r, COLOURS[items[0]["colour"]][0])
+    points = [(x1 + pitch * (i + 0.5), y2 - item["value"] / top * (y2 - y1)) for i, item in enumerate(items)]
+    canvas.line(points, ink, r.uniform(1, 3))
+    for (x, y), item in zip(points, items):
+        d = r.uniform(1.5, 3.5)
+        canvas.ellipse((x - d, y - d, x + d, y + d), fill=ink)
+        label(canvas, look, x, y2 + 5, item["name"], look.path)
+        canvas.tag((x - 5, y - 5, x + 5, y + 5), "value:" + str(item["value"]))
+        if look.numbers:
+            label(canvas, look, x, y - look.size - 3, str(item["value"]), look.latin, 0.9)
+
+
+def draw_pie(r, canvas, look, items):
+    """A pie or a ring with a legend and, always, its values: angles cannot be read to the number."""
+    total, side = sum(i["value"] for i in items), min(canvas.width * 0.56, canvas.height * 0.8)
+    x, y, k = 6 + side / 2, canvas.height / 2, canvas.scale
+    start, box = r.uniform(-90, 270), canvas.px(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+    for i, item in enumerate(items):
+        turn = 360 * item["value"] / total
+        ink = near(r, COLOURS[item["colour"]][0])
+        canvas.draw.pieslice(box, start, start + turn, fill=ink, outline=(250, 250, 250), width=k)
+        middle = math.radians(start + turn / 2)
+        at = (x + side * 0.33 * math.cos(middle), y + side * 0.33 * math.sin(middle))
+        value = str(item["value"])
+        w, h = canvas.text_size(value, look.latin, look.size * 0.9)
+        canvas.text(at[0] - w / 2, at[1] - h / 2, value, look.latin, look.size * 0.9, (20, 20, 20) if light(ink) else (250, 250, 250))
+        canvas.tag((at[0] - 8, at[1] - 8, at[0] + 8, at[1] + 8), "value:" + value, "colour:" + item["colour"])
+        ly, lx = y - len(items) * 8 + i * 17, x + side / 2 + 6
+        canvas.rect((lx, ly, lx + 8, ly + 8), ink)
+        canvas.text(lx + 12, ly, item["name"], look.path, min(look.size, 11), look.ink)
+        start += turn
+
+
+def draw_matplotlib(r, canvas, kind, items):
+    """The chart as matplotlib draws it, pasted over the canvas. It gives no tags: only questions teach it."""
+    figure_class, chinese, latin = matplotlib()
+    names, values = [i["name"] for i in items], [i["value"] for i in items]
+    colours = ["#%02x%02x%02x" % near(r, COLOURS[i["colour"]][0]) for i in items]
+    import matplotlib as mpl
+    family = ([r.choice(latin)] if latin else []) + chinese
+    with mpl.rc_context({"font.family": family, "font.size": r.uniform(7, 10), "axes.grid": r.random() < 0.4, "axes.axisbelow": True,
+                         "axes.spines.top": r.random() < 0.5, "axes.spines.right": r.random() < 0.5, "grid.alpha": r.uniform(0.3, 0.9)}):
+        dpi = 100
+        figure = figure_class(figsize=(canvas.width * canvas.scale / dpi, canvas.height * canvas.scale / dpi), dpi=dpi, layout="constrained")
+        for key in ("font.size", "axes.linewidth", "lines.linewidth", "xtick.major.size", "ytick.major.size"):
+            mpl.rcParams[key] *= canvas.scale * 72 / dpi * 1.2
+        figure.patch.set_facecolor(r.choice(("white", "white", "#fafafa", "#eef2f7")))
+        ax = figure.add_subplot()
+        if kind == "pie":
+            ax.pie(values, labels=names, colors=colours, startangle=r.uniform(0, 360), autopct=lambda p: str(round(p * sum(values) / 100)))
+        elif kind == "line":
+            ax.plot(names, values, marker=r.choice("os^D"), color=colours[0])
+            ax.set_ylim(0, ceiling(items)[0])
+        else:
+            bars = (ax.barh if kind == "lying" else ax.bar)(names, values, r.uniform(0.4, 0.85), color=colours)
+            if kind == "lying":
+                ax.invert_yaxis()
+            if r.random() < 0.45:
+                ax.bar_label(bars)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=dpi, facecolor=figure.get_facecolor())
+    picture = Image.open(buffer).convert("RGB").resize(canvas.image.size)
+    canvas.image.paste(picture)
+
+
+def chart(r, height, width, level, test):
+    kind, items, one = data(r, level, test)
+    ground = tuple(r.randint(25, 60) for _ in range(3)) if r.random() < 0.1 else None
+    canvas = Canvas(r, height, width, ground)
+    if r.random() < 0.3 and matplotlib():
+        draw_matplotlib(r, canvas, kind, items)
+    else:
+        look = Look(r, canvas, [i["name"] for i in items])
+        if kind == "pie":
+            draw_pie(r, canvas, look, items)
+        elif kind == "line":
+            draw_line(r, canvas, look, items)
+        else:
+            draw_bars(r, canvas, look, items, kind == "lying")
+    return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one))

@@ -1,0 +1,90 @@
+"""What to train on next: the tasks furthest from learnt, simple ones first.
+
+Accuracies on the validation set, by task, move two things:
+
+- weights. A task's weight falls from 1 to 0.12 as its accuracy rises to 1 (what is learnt is kept warm, not forgotten), and stays at 0.25
+  while what it builds on is not there: no relations before colours and shapes, no sums before digits.
+- levels. Every kind of picture begins at level 1 (one object, one line of one character, two bars) and goes up when its tasks reach
+  0.75 at the level. Half of a kind's pictures are of its level, the rest of any level up to it, and a few one above.
+
+Learning is abrupt: a flat curve of 10,000 pictures may still jump, so no task's weight is ever nought. Levels may go down by one.
+"""
+from pictures import KINDS
+
+TASKS = {  # kind -> its tasks and their share of a picture's questions
+    "objects": dict(color=1, shape=1, count=1, count_attr=1.2, exist=1, where=1.5, relation=1.5, extreme=1.2, describe=1.2, ground=1.6,
+                    absent=0.6, multi=1),
+    "text": dict(ocr_text=2, ocr_digits=1.5, ocr_line=1, ocr_count=0.6, ocr_color=0.5, multi=0.5),
+    "sums": dict(arith=1.2, think=1.5, ocr_text=1),
+    "chart": dict(chart_max=1.2, chart_val=1.4, chart_list=1.2, chart_count=0.6, chart_color=0.8),
+    "window": dict(click=1.5, gui_read=1.2, gui_list=1),
+    "table": dict(table_cell=1.2, table_read=1),
+    "page": dict(html=1, page_read=1),
+    "video": dict(vid_move=1, vid_time=1, vid_desc=0.7, vid_obj=0.6),
+}
+NEEDS = {  # task -> what must be learnt to NEEDED first
+    "relation": ("color", "shape"), "where": ("color", "shape"), "ground": ("color", "shape"), "describe": ("color", "shape"),
+    "extreme": ("color", "shape"), "absent": ("shape",), "multi": ("color",), "arith": ("ocr_digits",), "think": ("ocr_digits",),
+    "ocr_line": ("ocr_digits",), "chart_list": ("ocr_digits",), "gui_list": ("gui_read",), "table_read": ("table_cell",),
+    "html": ("page_read",), "vid_time": ("vid_obj",), "vid_desc": ("vid_obj",),
+}
+NEEDED, KEEP, WAIT, PASS, TOP = 0.5, 0.12, 0.25, 0.75, 6
+KIND_SHARE = dict(objects=3.0, text=2.5, sums=1.0, chart=1.5, window=1.5, table=0.8, page=0.7, video=1.0)
+
+
+class Curriculum:
+    """Weights and levels. Plain data in and out (state), so that worker processes read it from a file."""
+
+    def __init__(self, state=None, kinds=None):
+        self.kinds = [k for k in TASKS if not kinds or k in kinds]
+        state = state or {}
+        self.accuracy = dict(state.get("accuracy", {}))
+        self.levels = {k: state.get("levels", {}).get(k, 1) for k in TASKS}
+
+    def state(self):
+        return {"accuracy": self.accuracy, "levels": self.levels}
+
+    def task_weight(self, task):
+        """How eagerly a question of this task is taken, 0.12 to 1."""
+        missing = 1 - self.accuracy.get(task, 0.0)
+        weight = KEEP + (1 - KEEP) * missing
+        if any(self.accuracy.get(n, 0.0) < NEEDED for n in NEEDS.get(task, ())):
+            weight = min(weight, WAIT)
+        return weight
+
+    def kind_weights(self):
+        """How often a kind of picture is drawn."""
+        out = {}
+        for kind in self.kinds:
+            tasks = TASKS[kind]
+            out[kind] = KIND_SHARE[kind] * sum(w * self.task_weight(t) for t, w in tasks.items()) / sum(tasks.values())
+        return out
+
+    def pick_kind(self, r, video=True):
+        weights = {k: w for k, w in self.kind_weights().items() if video or k != "video"}
+        return r.choices(list(weights), list(weights.values()))[0]
+
+    def pick_level(self, r, kind):
+        level, k = self.levels[kind], r.random()
+        return min(TOP, level + 1) if k < 0.1 else level if k < 0.6 else r.randint(1, level)
+
+    def order(self, r, kind, conversations):
+        """The conversations of a picture, those to take first in front: a weighted shuffle."""
+        share = TASKS[kind]
+        return sorted(conversations, key=lambda c: r.random() ** (1 / (share.get(c.task, 1) * self.task_weight(c.task))), reverse=True)
+
+    def learn(self, measured, at_level):
+        """Takes measured accuracies by task, and by kind at the kind's own level; moves levels. Returns the changes as text."""
+        for task, value in measured.items():
+            old = self.accuracy.get(task)
+            self.accuracy[task] = value if old is None else 0.3 * old + 0.7 * value  # validation sets are small
+        changes = []
+        for kind, value in at_level.items():
+            step = 1 if value >= PASS and self.levels[kind] < TOP else -1 if value < 0.15 and self.levels[kind] > 1 else 0
+            if step:
+                self.levels[kind] += step
+                changes.append(f"{kind} to level {self.levels[kind]}")
+        return ", ".join(changes)
+
+
+assert set(KINDS) | {"video"} == set(TASKS), "every kind of picture needs its tasks here"

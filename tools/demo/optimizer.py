@@ -1,0 +1,65 @@
+"""Muon for matrices, AdamW for the rest.
+
+Muon (K. Jordan, 2024): the momentum of a matrix is made nearly orthogonal by five Newton-Schulz steps before it is added, which in the
+feasibility study was what made a model this small learn to look. Written out here because torch has it from 2.9 only, and because
+its own works in bfloat16, which many CPUs do slowly.
+"""
+import torch
+
+A, B, C = 3.4445, -4.7750, 2.0315  # the quintic's coefficients: fast to near 1, not exact
+
+
+def orthogonal(matrix, steps=5):
+    """A matrix with the same row and column spaces and singular values near 1."""
+    x = matrix.bfloat16() if matrix.is_cuda else matrix.float()
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    x = x / (x.norm() + 1e-7)
+    for _ in range(steps):
+        s = x @ x.T
+        x = A * x + (B * s + C * s @ s) @ x
+    return (x.T if tall else x).to(matrix.dtype)
+
+
+class Muon(torch.optim.Optimizer):
+    def __init__(self, params, lr, momentum=0.95, weight_decay=0.05):
+        super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                state = self.state[p]
+                if not state:
+                    state["momentum"] = torch.zeros_like(p)
+                state["momentum"].lerp_(p.grad, 1 - group["momentum"])
+                update = orthogonal(p.grad.lerp(state["momentum"], group["momentum"]))
+                scale = 0.2 * max(p.shape) ** 0.5  # the size of AdamW's update, so that learning rates carry over
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+                p.add_(update, alpha=-group["lr"] * scale)
+
+
+def optimizers(model, head, lr, vision_lr):
+    """[Muon, AdamW] over the model and the tag head. vision_lr scales the vision blocks' rate (0.3 once they are trained)."""
+    text, vision, tables, small = [], [], [], []
+    for name, p in model.named_parameters():
+        if p.ndim == 2 and "embed" not in name:
+            (vision if "visual.blocks" in name else text).append(p)
+        else:
+            (tables if p.ndim >= 2 else small).append(p)
+    muon = Muon([dict(params=text, lr=lr), dict(params=vision, lr=lr * vision_lr)], lr)
+    adam = torch.optim.AdamW([dict(params=tables, lr=lr * 0.7), dict(params=small, lr=lr * 0.5), dict(params=list(head.parameters()), lr=lr)],
+                             betas=(0.9, 0.98), eps=1e-8, weight_decay=0.0)
+    for o in (muon, adam):
+        for g in o.param_groups:
+            g["base"] = g["lr"]
+    return [muon, adam]
+
+
+def set_rate(opts, factor):
+    """Every group's learning rate: its base times the schedule's factor."""
+    for o in opts:
+        for g in o.param_groups:
+            g["lr"] = g["base"] * factor

@@ -9,16 +9,16 @@ import torch
 A, B, C = 3.4445, -4.7750, 2.0315  # the quintic's coefficients: fast to near 1, not exact
 
 
-def orthogonal(matrix, steps=5):
-    """A matrix with the same row and column spaces and singular values near 1."""
-    x = matrix.bfloat16() if matrix.is_cuda else matrix.float()
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
-    x = x / (x.norm() + 1e-7)
+def orthogonal(matrices, steps=5):
+    """Matrices [n, rows, columns] with the row and column spaces of the given ones and singular values near 1."""
+    x = matrices.bfloat16() if matrices.is_cuda else matrices.float()
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT if tall else x
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
-        s = x @ x.T
+        s = x @ x.mT
         x = A * x + (B * s + C * s @ s) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    return (x.mT if tall else x).to(matrices.dtype)
 
 
 class Muon(torch.optim.Optimizer):
@@ -28,17 +28,25 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self):
         for group in self.param_groups:
+            same = {}  # matrices of one shape go together: a GPU would else wait for a thousand small products
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self.state[p]
-                if not state:
-                    state["momentum"] = torch.zeros_like(p)
-                state["momentum"].lerp_(p.grad, 1 - group["momentum"])
-                update = orthogonal(p.grad.lerp(state["momentum"], group["momentum"]))
-                scale = 0.2 * max(p.shape) ** 0.5  # the size of AdamW's update, so that learning rates carry over
-                p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(update, alpha=-group["lr"] * scale)
+                if p.grad is not None:
+                    same.setdefault(tuple(p.shape), []).append(p)
+            for shape, ps in same.items():
+                self._step(ps, group, 0.2 * max(shape) ** 0.5)
+
+    def _step(self, ps, group, scale):
+        """scale makes the update as large as AdamW's, so that learning rates carry over."""
+        updates = []
+        for p in ps:
+            state = self.state[p]
+            if not state:
+                state["momentum"] = torch.zeros_like(p)
+            state["momentum"].lerp_(p.grad, 1 - group["momentum"])
+            updates.append(p.grad.lerp(state["momentum"], group["momentum"]))
+        for p, update in zip(ps, orthogonal(torch.stack(updates))):
+            p.mul_(1 - group["lr"] * group["weight_decay"])
+            p.add_(update, alpha=-group["lr"] * scale)
 
 
 def optimizers(model, head, lr, vision_lr):

@@ -69,7 +69,8 @@ class TokenStream {
   virtual ~TokenStream() = default;
   virtual std::optional<Item> try_next() = 0;  // nullopt: nothing yet
   virtual Item next() = 0;                     // waits; after kDone it must not be called again
-  // Called from the engine's thread whenever items came, once right away if some are there; must be quick. Set at most once.
+  // Called from the engine's thread whenever items came, once right away if some are there. Must be quick, must not throw,
+  // set a waker or destroy the stream. Set at most once; when the stream's destructor returns it runs no more.
   virtual void set_waker(std::function<void()> waker) = 0;
   // The request's work stops at the next layer or token; a kDone item with kCancelled still comes.
   virtual void cancel() = 0;

@@ -36,7 +36,11 @@ class LocalEngine : public Engine {
         runner_(model, pages_, options.image_cache_bytes), thread_([this] { run(); }) {}
 
   ~LocalEngine() override {
-    stopping_ = true;
+    {
+      // Under the lock, or the engine's thread could look just before and sleep just after.
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
     came_.notify_all();
     thread_.join();
   }
@@ -44,7 +48,8 @@ class LocalEngine : public Engine {
   std::unique_ptr<TokenStream> submit(Prompt prompt, SamplingParams params) override;
 
   EngineStats stats() const override {
-    return {.running = running_, .waiting = waiting_, .kv_blocks_total = pages_, .kv_blocks_free = free_pages_};
+    const int running = running_, unfinished = unfinished_;
+    return {.running = running, .waiting = std::max(0, unfinished - running), .kv_blocks_total = pages_, .kv_blocks_free = free_pages_};
   }
   int64_t context_tokens() const override { return options_.context_tokens; }
 
@@ -54,6 +59,8 @@ class LocalEngine : public Engine {
   void take_new();
   void drop_cancelled();
   void publish_stats();
+  void forward(const StepPlan& plan);
+  void fail(Sequence& s, const std::exception& e);
   void advance(const StepPlan& plan, std::span<const float> logits);
   void choose_token(Sequence& s, std::span<const float> logits);
   bool is_stop(const Sequence& s, int32_t id) const;
@@ -71,14 +78,26 @@ class LocalEngine : public Engine {
   std::deque<std::unique_ptr<Sequence>> arrived_;
   std::atomic<uint64_t> next_id_{0};
   std::atomic<bool> stopping_{false};
-  std::atomic<int> running_{0}, waiting_{0};
-  std::atomic<int64_t> free_pages_{0};
+  std::atomic<int> running_{0}, unfinished_{0};
+  std::atomic<int64_t> free_pages_{pages_};
   std::thread thread_;  // last: it uses all of the above
 };
 
+// What the builder of a prompt owes: nothing below looks again.
+void check_prompt(const Prompt& prompt, int64_t vocab_size) {
+  const auto tokens = std::ssize(prompt.token_ids);
+  QVL_CHECK(tokens > 0 && std::ssize(prompt.positions) == 3 * tokens, "{} tokens, {} positions", tokens, prompt.positions.size());
+  for (const int32_t id : prompt.token_ids) QVL_CHECK(id >= 0 && id < vocab_size, "token {} of {}", id, vocab_size);
+  for (const auto& visual : prompt.visuals) {
+    QVL_CHECK(visual.grid.t > 0 && std::ssize(visual.token_begins) == visual.grid.t && visual.patches != nullptr,
+              "{} runs of tokens for {} temporal groups", visual.token_begins.size(), visual.grid.t);
+    for (const int64_t begin : visual.token_begins) QVL_CHECK(begin >= 0 && begin < tokens, "a run at {} of {}", begin, tokens);
+  }
+}
+
 std::unique_ptr<TokenStream> LocalEngine::submit(Prompt prompt, SamplingParams params) {
   const auto tokens = static_cast<int64_t>(prompt.token_ids.size());
-  QVL_CHECK(tokens > 0 && prompt.positions.size() == 3 * prompt.token_ids.size());
+  check_prompt(prompt, runner_.vocab_size());
   if (tokens + 1 > options_.context_tokens) {
     throw_error(ErrorKind::kInvalidRequest, "context_length_exceeded",
                 "the prompt has {} tokens, but the context holds {} together with the answer", tokens, options_.context_tokens);
@@ -89,10 +108,12 @@ std::unique_ptr<TokenStream> LocalEngine::submit(Prompt prompt, SamplingParams p
   auto stream = std::make_unique<LocalStream>(sequence->stream);
   {
     const std::lock_guard lock(mutex_);
-    if (waiting_ + static_cast<int>(arrived_.size()) >= options_.max_queue) {
-      throw_error(ErrorKind::kOverloaded, "queue_full", "{} requests are waiting already; try again later", options_.max_queue);
+    if (unfinished_ >= options_.max_sequences + options_.max_queue) {
+      throw_error(ErrorKind::kOverloaded, "queue_full", "{} requests are running or waiting already; try again later",
+                  unfinished_.load());
     }
     arrived_.push_back(std::move(sequence));
+    ++unfinished_;
   }
   came_.notify_one();
   return stream;
@@ -103,24 +124,17 @@ void LocalEngine::run() noexcept {
     try {
       if (step()) continue;
     } catch (const std::exception& e) {
-      // A step that fails ends the requests that were in it, never the process.
-      log_error("engine: {}", e.what());
-      const auto* error = dynamic_cast<const Error*>(&e);
-      const bool memory = dynamic_cast<const std::bad_alloc*>(&e) != nullptr;
-      while (!scheduler_.running().empty()) {
-        finish(*scheduler_.running().front(), FinishReason::kError,
-               error != nullptr ? error->code : memory ? "insufficient_memory" : "internal_error",
-               error != nullptr ? error->what() : memory ? "not enough memory for this request" : "internal error");
-      }
+      // Between two requests' work: nobody knows whose fault it is. The process goes on.
+      while (!scheduler_.running().empty()) fail(*scheduler_.running().front(), e);
+      if (!scheduler_.waiting().empty()) fail(*scheduler_.waiting().front(), e);
       continue;
     }
     std::unique_lock lock(mutex_);
     came_.wait(lock, [&] { return stopping_ || !arrived_.empty(); });
   }
+  take_new();
   while (!scheduler_.running().empty()) finish(*scheduler_.running().front(), FinishReason::kCancelled);
   while (!scheduler_.waiting().empty()) finish(*scheduler_.waiting().front(), FinishReason::kCancelled);
-  const std::lock_guard lock(mutex_);
-  for (auto& s : arrived_) s->stream->push({.kind = TokenStream::Item::Kind::kDone, .token = {}, .finish = FinishReason::kCancelled, .error_code = {}, .error_message = {}, .stats = s->stats});
 }
 
 // One round: new requests, cancellations, at most one slice of vision, one forward pass. False: nothing to do.
@@ -130,9 +144,27 @@ bool LocalEngine::step() {
   scheduler_.admit();
   publish_stats();
   if (scheduler_.idle()) return false;
-  StepPlan plan = scheduler_.plan();
-  if (plan.encode != nullptr) runner_.encode_slice(*plan.encode);
+  const StepPlan plan = scheduler_.plan();
+  if (plan.encode != nullptr) {
+    try {
+      runner_.encode_slice(*plan.encode);
+    } catch (const std::exception& e) {
+      fail(*plan.encode, e);
+    }
+  }
   if (plan.parts.empty()) return true;
+  try {
+    forward(plan);
+  } catch (const std::exception& e) {
+    // advance() may have ended some of them already.
+    for (const auto& part : plan.parts) {
+      if (scheduler_.holds(part.sequence)) fail(*part.sequence, e);
+    }
+  }
+  return true;
+}
+
+void LocalEngine::forward(const StepPlan& plan) {
   const auto now = Clock::now();
   for (const auto& part : plan.parts) {
     if (part.sequence->computed == 0) part.sequence->prefill_start = now;
@@ -143,9 +175,19 @@ bool LocalEngine::step() {
                                     [](const auto& part) { return part.sequence->stream->cancelled.load(); });
   };
   const auto logits = runner_.forward(plan, nobody_waits);
-  if (nobody_waits()) return true;
-  advance(plan, logits);
-  return true;
+  if (!nobody_waits()) advance(plan, logits);
+}
+
+// A request that fails ends alone; its message says no more than its owner may know.
+void LocalEngine::fail(Sequence& s, const std::exception& e) {
+  log_error("engine: request {}: {}", s.id, e.what());
+  if (const auto* error = dynamic_cast<const Error*>(&e)) {
+    finish(s, FinishReason::kError, error->code, error->what());
+  } else if (dynamic_cast<const std::bad_alloc*>(&e) != nullptr) {
+    finish(s, FinishReason::kError, "insufficient_memory", "not enough memory for this request");
+  } else {
+    finish(s, FinishReason::kError, "internal_error", "internal error");
+  }
 }
 
 void LocalEngine::take_new() {
@@ -166,7 +208,6 @@ void LocalEngine::drop_cancelled() {
 
 void LocalEngine::publish_stats() {
   running_ = static_cast<int>(scheduler_.running().size());
-  waiting_ = static_cast<int>(scheduler_.waiting().size());
   free_pages_ = pool_.free();
 }
 
@@ -239,6 +280,7 @@ void LocalEngine::finish(Sequence& s, FinishReason reason, const std::string& co
   if (s.first_token != Clock::time_point{}) s.stats.decode_ms = ms_between(s.first_token, now);
   for (const auto& f : s.features) s.stats.vision_tokens += f->tokens;
   const auto sequence = scheduler_.remove(&s);  // frees its pages before anybody hears of the end
+  --unfinished_;
   publish_stats();
   sequence->stream->push({.kind = TokenStream::Item::Kind::kDone, .token = {}, .finish = reason, .error_code = code,
                           .error_message = message, .stats = sequence->stats});

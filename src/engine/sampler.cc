@@ -31,6 +31,12 @@ void softmax(std::vector<Candidate>& candidates) {
   for (auto& c : candidates) c.probability = static_cast<float>(c.probability / total);
 }
 
+void require_numbers(std::span<const float> logits) {
+  if (std::any_of(logits.begin(), logits.end(), [](float x) { return std::isnan(x); })) {
+    throw Error(ErrorKind::kInternal, "nan_logits", "the model's logits are not numbers: its weights are damaged");
+  }
+}
+
 bool more_likely(const Candidate& a, const Candidate& b);
 
 void normalise(std::vector<Candidate>& candidates) {
@@ -91,10 +97,10 @@ std::vector<float> Sampler::adjusted(std::span<const float> logits, std::span<co
 
 std::vector<Candidate> Sampler::distribution(std::span<const float> logits, std::span<const int32_t> banned) const {
   const std::vector<float> values = adjusted(logits, banned);
+  require_numbers(values);
   std::vector<Candidate> candidates;
   int32_t best = -1;
   for (size_t i = 0; i < values.size(); ++i) {
-    if (std::isnan(values[i])) throw_error(ErrorKind::kInternal, "nan_logits", "the model's logits are not numbers: its weights are damaged");
     if (best < 0 || values[i] > values[at(best)]) best = static_cast<int32_t>(i);
   }
   if (best < 0 || values[at(best)] == kNever) {
@@ -102,10 +108,10 @@ std::vector<Candidate> Sampler::distribution(std::span<const float> logits, std:
   }
   if (params_.temperature <= 0) return {{best, 1.0f}};
   // Dividing differences from the best keeps the smallest temperatures finite.
-  const float top = values[at(best)];
+  const float top = std::min(values[at(best)], std::numeric_limits<float>::max());
   candidates.reserve(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i] != kNever) candidates.push_back({static_cast<int32_t>(i), (values[i] - top) / params_.temperature});
+    if (values[i] != kNever) candidates.push_back({static_cast<int32_t>(i), std::min((values[i] - top) / params_.temperature, 0.0f)});
   }
   keep_top_k(candidates, params_.top_k);
   softmax(candidates);
@@ -120,18 +126,26 @@ std::vector<Candidate> Sampler::distribution(std::span<const float> logits, std:
 
 TokenEvent Sampler::sample(std::span<const float> logits, std::span<const int32_t> banned) {
   const auto candidates = distribution(logits, banned);
-  size_t chosen = 0;
+  int32_t chosen = candidates[0].id;
   if (candidates.size() > 1) {
-    double u = static_cast<double>(rng_() >> 11) * 0x1.0p-53;
-    while (chosen + 1 < candidates.size() && (u -= candidates[chosen].probability) >= 0) ++chosen;
+    // The float32 probabilities sum to one only nearly; without their true sum the last candidate would get the rest.
+    double u = 0;
+    for (const auto& c : candidates) u += c.probability;
+    u *= static_cast<double>(rng_() >> 11) * 0x1.0p-53;
+    for (const auto& c : candidates) {
+      if (c.probability <= 0) continue;
+      chosen = c.id;
+      if ((u -= c.probability) < 0) break;
+    }
   }
-  return event_for(candidates[chosen].id, logits);
+  return event_for(chosen, logits);
 }
 
 TokenEvent Sampler::event_for(int32_t id, std::span<const float> logits) const {
   TokenEvent event;
   event.id = id;
   if (params_.logprobs < 0) return event;
+  require_numbers(logits);
   const float top = *std::max_element(logits.begin(), logits.end());
   double total = 0;
   for (const float x : logits) total += std::exp(x - top);

@@ -37,6 +37,11 @@ StepPlan Scheduler::plan() const {
   return plan;
 }
 
+bool Scheduler::holds(const Sequence* sequence) const {
+  const auto is_it = [&](const auto& s) { return s.get() == sequence; };
+  return std::any_of(running_.begin(), running_.end(), is_it) || std::any_of(waiting_.begin(), waiting_.end(), is_it);
+}
+
 std::unique_ptr<Sequence> Scheduler::remove(const Sequence* sequence) {
   const auto is_it = [&](const auto& s) { return s.get() == sequence; };
   std::unique_ptr<Sequence> out;

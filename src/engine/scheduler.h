@@ -40,6 +40,7 @@ class Scheduler {
 
   const std::vector<std::unique_ptr<Sequence>>& running() const { return running_; }
   const std::deque<std::unique_ptr<Sequence>>& waiting() const { return waiting_; }
+  bool holds(const Sequence* sequence) const;  // running or waiting; looks at the address only
   bool idle() const { return running_.empty() && waiting_.empty(); }
 
  private:

@@ -5,14 +5,13 @@
 namespace qvl {
 
 void StreamState::push(TokenStream::Item item) {
-  std::function<void()> waker;
   {
     const std::lock_guard lock(mutex_);
     items_.push_back(std::move(item));
-    waker = waker_;
   }
   came_.notify_one();
-  if (waker) waker();
+  const std::lock_guard lock(waker_mutex_);
+  if (waker_) waker_();
 }
 
 std::optional<TokenStream::Item> StreamState::try_next() {
@@ -32,17 +31,22 @@ TokenStream::Item StreamState::next() {
 }
 
 void StreamState::set_waker(std::function<void()> waker) {
+  // An item that comes between the two locks wakes twice, which does no harm; the other order could miss one.
+  const std::lock_guard lock(waker_mutex_);
+  waker_ = std::move(waker);
   bool some;
   {
-    const std::lock_guard lock(mutex_);
-    waker_ = waker;
+    const std::lock_guard items_lock(mutex_);
     some = !items_.empty();
   }
-  if (some) waker();
+  if (some && waker_) waker_();
 }
 
-ThinkingWatch::ThinkingWatch(const ThinkingBudget& budget, int64_t max_tokens) : enabled_(true), budget_(budget) {
-  const auto forced = static_cast<int64_t>(budget.forced_ids.size());
+ThinkingWatch::ThinkingWatch(const ThinkingBudget& budget, int64_t max_tokens)
+    : enabled_(true), budget_(budget), forced_ids_(budget.forced_ids) {
+  // Too few tokens for the whole text and an answer: then only the end itself.
+  if (max_tokens <= std::ssize(forced_ids_)) forced_ids_ = {budget.end_token_id};
+  const auto forced = std::ssize(forced_ids_);
   limit_ = std::max<int64_t>(0, max_tokens - std::max<int64_t>(1, budget.answer_reserve_tokens) - forced);
   if (budget.max_thinking_tokens >= 0) limit_ = std::min(limit_, budget.max_thinking_tokens);
 }
@@ -50,8 +54,8 @@ ThinkingWatch::ThinkingWatch(const ThinkingBudget& budget, int64_t max_tokens) :
 std::optional<int32_t> ThinkingWatch::forced() {
   if (!enabled_) return std::nullopt;
   if (!closed_ && thinking_tokens_ >= limit_) closing_ = true;
-  if (!closing_ || forced_done_ >= budget_.forced_ids.size()) return std::nullopt;
-  return budget_.forced_ids[forced_done_++];
+  if (!closing_ || forced_done_ >= forced_ids_.size()) return std::nullopt;
+  return forced_ids_[forced_done_++];
 }
 
 void ThinkingWatch::accept(int32_t id) {

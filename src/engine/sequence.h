@@ -26,14 +26,16 @@ class StreamState {
   void push(TokenStream::Item item);
   std::optional<TokenStream::Item> try_next();
   TokenStream::Item next();
+  // Once it returns, the waker set before neither runs nor will.
   void set_waker(std::function<void()> waker);
 
   std::atomic<bool> cancelled{false};
 
  private:
-  std::mutex mutex_;  // guards items_ and waker_
+  std::mutex mutex_;  // guards items_
   std::condition_variable came_;
   std::deque<TokenStream::Item> items_;
+  std::mutex waker_mutex_;  // guards waker_, and is held while it runs; taken before mutex_ where both are
   std::function<void()> waker_;
 };
 
@@ -56,6 +58,7 @@ class ThinkingWatch {
   int64_t limit_ = 0, thinking_tokens_ = 0, answer_tokens_ = 0;
   size_t forced_done_ = 0;
   ThinkingBudget budget_;
+  std::vector<int32_t> forced_ids_;  // budget_'s, or as much of them as max_tokens has room for
 };
 
 struct Sequence {

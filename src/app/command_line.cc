@@ -1,11 +1,33 @@
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "app/commands.h"
 #include "base/error.h"
+#include "serve/access.h"
 
 namespace qvl {
 namespace {
+
+// Of a variable that a script forgot to set: an empty key would leave the server open.
+std::string not_empty(const std::string& text) { return text.empty() ? "expected a value, found an empty one" : ""; }
+
+// CLI::Range lets NaN through.
+std::string finite(const std::string& text) {
+  return std::isfinite(std::strtod(text.c_str(), nullptr)) ? "" : "expected a number, found " + text;
+}
+
+std::string host_name(const std::string& text) {
+  const bool plain = text.find_first_of(":[]%") == text.npos && parse_host(text).has_value();
+  return text == "*" || plain ? "" : "expected a host's name without scheme, port and path, or *, found " + text;
+}
+
+// Any flag that stands twice is refused, a switch as well.
+void add_switch(CLI::App& app, const std::string& name, bool& value, const std::string& help, CLI::Option* excludes = nullptr) {
+  auto* const option = app.add_flag(name, value, help)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  if (excludes) option->excludes(excludes);
+}
 
 void add_model_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("--model", flags.model,
@@ -23,11 +45,15 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
   add_model_flags(app, flags.model);
   app.add_option("--thinking-model", flags.thinking_model, "a second model, for the Thinking mode");
   auto* const host = app.add_option("--host", flags.host, "address to listen on")->capture_default_str();
-  app.add_flag("--listen", flags.listen, "listen on all addresses (0.0.0.0); give an --api-key with it")->excludes(host);
+  add_switch(app, "--listen", flags.listen, "listen on all addresses (0.0.0.0); give an --api-key with it", host);
   app.add_option("--port", flags.port, "TCP port; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
-  auto* const key = app.add_option("--api-key", flags.api_key, "clients must send it as a bearer token; at least 16 characters");
-  app.add_option("--api-key-file", flags.api_key_file, "a file with the key in its first line")->excludes(key);
+  auto* const key = app.add_option("--api-key", flags.api_key, "clients must send it as a bearer token; at least 16 characters")
+                        ->check(not_empty);
+  app.add_option("--api-key-file", flags.api_key_file, "a file with the key in its first line")
+      ->check(not_empty)
+      ->excludes(key);
   app.add_option("--allow-host", flags.allow_hosts, "a further name that requests may carry in Host (repeatable)")
+      ->check(host_name)
       ->take_all();
 }
 
@@ -36,11 +62,14 @@ void add_chat(CLI::App& app, ChatFlags& flags) {
   app.add_option("--image", flags.images, "a picture (repeatable)")->take_all();
   app.add_option("--prompt", flags.prompt, "one question; without it the chat is interactive");
   app.add_option("--system", flags.system, "a system message");
-  app.add_flag("--json", flags.json, "print one JSON object (needs --prompt)");
-  app.add_flag("--thinking", flags.thinking, "use the Thinking template");
-  app.add_option("--temperature", flags.temperature, "0: greedy (default: the model's)")->check(CLI::Range(0.0, 2.0));
+  add_switch(app, "--json", flags.json, "print one JSON object (needs --prompt)");
+  add_switch(app, "--thinking", flags.thinking, "use the Thinking template");
+  app.add_option("--temperature", flags.temperature, "0: greedy (default: the model's)")
+      ->check(finite)
+      ->check(CLI::Range(0.0, 2.0));
   app.add_option("--max-tokens", flags.max_tokens, "longest answer")->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
-  app.add_option("--seed", flags.seed, "for the same answer again")->check(CLI::Range(int64_t{0}, INT64_MAX));
+  // CLI11 reads numbers past the type's end as its largest.
+  app.add_option("--seed", flags.seed, "for the same answer again")->check(CLI::Range(int64_t{0}, INT64_MAX - 1));
 }
 
 void add_trace(CLI::App& app, TraceFlags& flags) {
@@ -49,7 +78,7 @@ void add_trace(CLI::App& app, TraceFlags& flags) {
   app.add_option("--out", flags.out, "safetensors file to write")->required();
   app.add_option("--root", flags.root, "folder that the messages' paths start from (default: the JSON file's or the nearest above that has them)");
   app.add_option("--generate", flags.generate, "greedy tokens to generate")->check(CLI::Range(0, 100000));
-  app.add_flag("--blend-alpha", flags.blend_alpha, "blend transparent pictures over white, as the server does");
+  add_switch(app, "--blend-alpha", flags.blend_alpha, "blend transparent pictures over white, as the server does");
 }
 
 void add_bench(CLI::App& app, BenchFlags& flags) {
@@ -59,7 +88,7 @@ void add_bench(CLI::App& app, BenchFlags& flags) {
   app.add_option("-n,--generate", flags.generate, "tokens to decode")->check(CLI::Range(1, 1 << 20))->capture_default_str();
   app.add_option("--image", flags.image, "size of the picture")->capture_default_str();
   app.add_option("--chunk", flags.chunk, "prompt tokens of one pass")->check(CLI::Range(1, 1 << 16))->capture_default_str();
-  app.add_flag("--json", flags.json, "print one JSON object");
+  add_switch(app, "--json", flags.json, "print one JSON object");
 }
 
 }  // namespace

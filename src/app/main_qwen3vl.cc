@@ -1,5 +1,7 @@
 // qwen3vl: the program. Composes the objects that serve, chat and trace need; the only place that reads flags.
 #include <fcntl.h>
+#include <malloc.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -22,6 +24,22 @@ void fill_standard_streams() {
   }
 }
 
+// Bodies, pictures and activations go back to the system when they are freed. Left alone, glibc raises its threshold with
+// every large block, and each thread's arena keeps the largest it has seen: a few hundred MB after some large pictures.
+void give_memory_back() {
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 8 << 20);
+}
+
+// An answer that could not be written is an error, unless the reader of a pipe has seen enough, as `head` does.
+int flush_output(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  struct stat info {};
+  if (::fstat(STDOUT_FILENO, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode))) return code;
+  std::fprintf(stderr, "qwen3vl: the output cannot be written: is the disk full? (output_failed)\n");
+  return code != 0 ? code : 1;
+}
+
 int out_of_resources(const std::system_error& e) {
   const bool descriptors = e.code() == std::errc::too_many_files_open || e.code() == std::errc::too_many_files_open_in_system;
   if (descriptors) {
@@ -40,13 +58,14 @@ int out_of_resources(const std::system_error& e) {
 
 int main(int argc, char** argv) {
   fill_standard_streams();
+  give_memory_back();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that left is an error of that write, not of the process
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGUSR1, SIG_IGN);  // they mean nothing here, and their default is the process's end
   std::signal(SIGUSR2, SIG_IGN);
   qvl::log_init();
   try {
-    return qvl::run_command_line(argc, argv);
+    return flush_output(qvl::run_command_line(argc, argv));
   } catch (const qvl::Error& e) {
     std::fprintf(stderr, "qwen3vl: %s (%s)\n", e.what(), e.code.c_str());
     return qvl::exit_code(e.kind);

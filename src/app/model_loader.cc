@@ -117,12 +117,12 @@ LoadedModel load_model(const fs::path& folder, const LoadOptions& options) {
   out.processor = load_processor_config(folder);
   out.template_kind = detect_template(folder);
   out.tokenizer = std::make_unique<Tokenizer>(Tokenizer::load(folder));
+  const auto weights = open_safetensors(folder);
+  check_tensors(*weights, out.config);  // all that is missing or misshapen is told before the slow packing
   if (out.tokenizer->size() > out.config.text.vocab_size) {
     throw_error(ErrorKind::kModel, "model_tokenizer", "{}: the tokenizer has ids up to {}, config.json's vocab_size is {}",
                 folder.string(), out.tokenizer->size() - 1, out.config.text.vocab_size);
   }
-  const auto weights = open_safetensors(folder);
-  check_tensors(*weights, out.config);  // all that is missing or misshapen is told before the slow packing
   out.backend = make_backend(options);
   auto last_told = start;
   out.model = std::make_unique<Model>(*out.backend, *weights, out.config, [&](int done, int total) {

@@ -48,6 +48,13 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
     const size_t a_bytes = dtype_bytes(a->tensor.dtype), b_bytes = dtype_bytes(b->tensor.dtype);
     return std::tie(b_bytes, a->name) < std::tie(a_bytes, b->name);
   });
+  // The rename below would put a file in the place of a device or a folder: as root, of /dev/null itself.
+  std::error_code unknown;
+  const auto place = std::filesystem::status(path, unknown);
+  if (std::filesystem::exists(place) && !std::filesystem::is_regular_file(place)) {
+    throw_error(ErrorKind::kDataDir, "write_failed", "{}: expected the name of a file to write, found a folder or a device",
+                path.string());
+  }
   const std::string header = make_header(order, metadata);
   std::filesystem::path part = path;
   part += ".part";

@@ -14,7 +14,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LEAK = re.compile(r"0x[0-9a-f]{6,}|/home/|/tmp/|" + re.escape(str(ROOT)) + r"|\.cc\b|\.h:\d|terminate called|std::", re.IGNORECASE)
+LEAK = re.compile(r"(?<![0-9a-z])0x[0-9a-f]{6,}|/home/|/tmp/|" + re.escape(str(ROOT)) + r"|\.cc\b|\.h:\d|terminate called|std::", re.IGNORECASE)
 
 
 class Failure(Exception):

@@ -208,6 +208,7 @@ RECIPES = {
     "MES-042": typed_markers_do_nothing,
     "MES-049": body(user("\U0001F468\u200d\U0001F469\u200d\U0001F467" * (1 << 16))),
     "MES-050": body(user("\u6f22" * (1 << 20))),
+    "MES-051": body(user("\x01\x9f\uffff" * 300)),
     "MES-066": body(user([{"type": "image_url", "image_url": {"url": "x"}}] * 100000)),
     "MES-069": body(user("a" * ((4 << 20) + 1))),
     "MES-070": body(user("\u0301" * 100000)),

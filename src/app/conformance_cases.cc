@@ -31,7 +31,8 @@ Distance distance(const float* a, const float* b, size_t n) {
   for (size_t i = 0; i < n; ++i) {
     dot += double{a[i]} * b[i], aa += double{a[i]} * a[i], bb += double{b[i]} * b[i];
     const double difference = std::abs(double{a[i]} - b[i]);
-    worst = difference <= worst ? worst : difference;  // a NaN stays
+    if (!(difference <= worst)) worst = difference;
+    if (std::isnan(difference)) return {difference, difference};  // no later difference may hide it
   }
   return {worst, aa > 0 && bb > 0 ? dot / std::sqrt(aa * bb) : 1};
 }

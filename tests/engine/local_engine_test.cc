@@ -524,7 +524,13 @@ TEST_P(LocalEngineTest, AFaultInAPassEndsThatPassOnly) {
       EXPECT_EQ(got.end.error_code, code);
       EXPECT_EQ(got.end.error_message.find("secret"), std::string::npos);
     }
-    EXPECT_EQ(read_all(*encodes).ids.size(), 3u);
+    // On a machine so slow that the picture was done by then, it was in that pass.
+    const auto third = read_all(*encodes);
+    if (third.end.finish == FinishReason::kError) {
+      EXPECT_EQ(third.end.stats.vision_tokens, 28 * 28);
+    } else {
+      EXPECT_EQ(third.ids.size(), 3u);
+    }
     EXPECT_EQ(ask(*e, picture(3), greedy(8)).logprobs, want.logprobs);
     expect_all_free(*e);
   }

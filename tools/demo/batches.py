@@ -1,8 +1,9 @@
-"""Rows of tokens from scenes: one picture's prefix, then as many of its conversations as fit, kept apart by the mask (model.visible).
+"""Rows of tokens from scenes: one picture's prefix, then as many of its conversations as fit, kept apart by the mask
+(model.visible).
 
-A row is `length` tokens. Per token: `ids`, `labels` (-100 where nothing is asked), `branch` (0: the prefix; each conversation has a number
-of its own), `doc` (which picture of the row), `upward` (whether it sees the prefix) and M-RoPE `positions`. Reading a picture once for six or
-seven questions is what makes training on a CPU possible at all.
+A row is `length` tokens. Per token: `ids`, `labels` (-100 where nothing is asked), `branch` (0: the prefix; each
+conversation has a number of its own), `doc` (which picture of the row), `upward` (whether it sees the prefix) and
+M-RoPE `positions`. Reading a picture once for six or seven questions is what makes training on a CPU possible at all.
 
 Worker processes make batches (`Workers`) and read the curriculum from a file that the trainer rewrites.
 """
@@ -10,7 +11,9 @@ import json
 import multiprocessing
 import os
 import random
+import signal
 import time
+from queue import Empty, Full
 
 import numpy as np
 
@@ -18,9 +21,24 @@ from curriculum import Curriculum
 from pictures import make
 from questions import conversations, talk
 
-SIZES = [(160, 160), (128, 192), (192, 128), (192, 192), (160, 192), (192, 160), (128, 256), (256, 128)]  # height, width
+SIZES = [
+    (160, 160),
+    (128, 192),
+    (192, 128),
+    (192, 192),
+    (160, 192),
+    (192, 160),
+    (128, 256),
+    (256, 128),
+]  # height, width
 VIDEO = 96
-SYSTEMS = ["You are a helpful assistant.", "你是一个有用的助手。", "You are Qwen, a helpful vision assistant.", "请简短回答。", "Answer briefly."]
+SYSTEMS = [
+    "You are a helpful assistant.",
+    "你是一个有用的助手。",
+    "You are Qwen, a helpful vision assistant.",
+    "请简短回答。",
+    "Answer briefly.",
+]
 
 
 class Tokens:
@@ -28,10 +46,21 @@ class Tokens:
 
     def __init__(self, folder):
         from tokenizers import Tokenizer
+
         self.tokenizer, self.cache = Tokenizer.from_file(os.path.join(folder, "tokenizer.json")), {}
         i = self.tokenizer.token_to_id
-        self.image, self.video, self.vision_start, self.vision_end = i("<|image_pad|>"), i("<|video_pad|>"), i("<|vision_start|>"), i("<|vision_end|>")
-        self.start, self.end, self.pad, self.newline = i("<|im_start|>"), i("<|im_end|>"), i("<|endoftext|>"), self.encode("\n")
+        self.image, self.video, self.vision_start, self.vision_end = (
+            i("<|image_pad|>"),
+            i("<|video_pad|>"),
+            i("<|vision_start|>"),
+            i("<|vision_end|>"),
+        )
+        self.start, self.end, self.pad, self.newline = (
+            i("<|im_start|>"),
+            i("<|im_end|>"),
+            i("<|endoftext|>"),
+            self.encode("\n"),
+        )
 
     def encode(self, text):
         found = self.cache.get(text)
@@ -68,7 +97,8 @@ class Row:
         d["positions"] += positions
 
     def prefix(self, r, scene):
-        """System message at times, then the user's turn up to the end of the picture or video. Returns the next position."""
+        """System message at times, then the user's turn up to the end of the picture or video. Returns the next
+        position."""
         t, ids, positions, following = self.t, [], [], 0
 
         def text(x):
@@ -103,7 +133,14 @@ class Row:
         t, ids, labels = self.t, [], []
         opening = [t.start] + t.encode("user\n")
         for i, (question, answer) in enumerate(conversation.turns):
-            ask = (opening if i or conversation.alone else []) + t.encode(question) + [t.end] + t.newline + [t.start] + t.encode("assistant\n")
+            ask = (
+                (opening if i or conversation.alone else [])
+                + t.encode(question)
+                + [t.end]
+                + t.newline
+                + [t.start]
+                + t.encode("assistant\n")
+            )
             if conversation.thinking:  # the template opens the thought
                 ask, answer = ask + t.encode("<think>\n"), answer.removeprefix("<think>\n")
             reply = t.encode(answer) + [t.end]
@@ -113,7 +150,9 @@ class Row:
             return False
         self.branches += 1
         first, start = len(self.data["ids"]), 0 if conversation.alone else base
-        self.put(ids, labels, self.branches, 0 if conversation.alone else 1, [(start + i,) * 3 for i in range(len(ids))])
+        self.put(
+            ids, labels, self.branches, 0 if conversation.alone else 1, [(start + i,) * 3 for i in range(len(ids))]
+        )
         self.asked.append((conversation.task, conversation.language, first, len(self.data["ids"]), conversation.region))
         return True
 
@@ -153,7 +192,9 @@ class Batcher:
         size, frames = size or r.choices(SIZES, (6, 2, 2, 2, 1, 1, 0.7, 0.7))[0], r.choice((2, 4, 4, 6, 8))
         made, pictures, clips = [], [], []
         for i in range(rows + videos):
-            row, scenes = self.row(r, curriculum, size, **({**how, "kind": "video"} if i >= rows else how), frames=frames)
+            row, scenes = self.row(
+                r, curriculum, size, **({**how, "kind": "video"} if i >= rows else how), frames=frames
+            )
             made.append(row)
             (clips if i >= rows else pictures).extend(scenes)
         done = [row.finish() for row in made]
@@ -168,7 +209,14 @@ class Batcher:
 def work(seed, folder, length, rows, videos, curriculum_file, kinds, queue):
     """A worker process: batches without end, by the newest curriculum."""
     os.nice(5)
-    parent, r, batcher, stamp, curriculum = os.getppid(), random.Random(seed), Batcher(folder, length), None, Curriculum(kinds=kinds)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's: it saves, then stops its workers
+    parent, r, batcher, stamp, curriculum = (
+        os.getppid(),
+        random.Random(seed),
+        Batcher(folder, length),
+        None,
+        Curriculum(kinds=kinds),
+    )
     while os.getppid() == parent:
         try:
             now = os.stat(curriculum_file).st_mtime_ns
@@ -178,7 +226,14 @@ def work(seed, folder, length, rows, videos, curriculum_file, kinds, queue):
         except FileNotFoundError:
             pass  # not written yet: begin from nothing
         only_video = kinds == ["video"]
-        queue.put(batcher.batch(r, curriculum, 0 if only_video else rows, rows if only_video else videos))
+        batch = batcher.batch(r, curriculum, 0 if only_video else rows, rows if only_video else videos)
+        while os.getppid() == parent:  # a trainer that was killed takes no more
+            try:
+                queue.put(batch, timeout=5)
+                break
+            except Full:
+                continue
+    os._exit(0)  # without waiting for a reader of the queue
 
 
 class Workers:
@@ -188,8 +243,14 @@ class Workers:
         context = multiprocessing.get_context("spawn")  # fork and threads of torch do not agree
         self.queue = context.Queue(2 * count + 2)
         seed = seed if seed is not None else time.time_ns() % 1_000_000_007
-        self.processes = [context.Process(target=work, args=(seed + 7919 * i, folder, length, rows, videos, curriculum_file, kinds, self.queue),
-                                          daemon=True) for i in range(count)]
+        self.processes = [
+            context.Process(
+                target=work,
+                args=(seed + 7919 * i, folder, length, rows, videos, curriculum_file, kinds, self.queue),
+                daemon=True,
+            )
+            for i in range(count)
+        ]
         for p in self.processes:
             p.start()
 
@@ -197,7 +258,7 @@ class Workers:
         while True:
             try:
                 return self.queue.get(timeout=60)
-            except Exception as e:
+            except Empty as e:
                 if not all(p.is_alive() for p in self.processes):
                     raise RuntimeError("a process that draws pictures ended; its message is above") from e
 

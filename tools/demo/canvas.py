@@ -1,12 +1,14 @@
-"""Drawing for the generated pictures: a canvas at up to four times the size, grounds, fonts, and the damage that real pictures carry.
+"""Drawing for the generated pictures: a canvas at up to four times the size, grounds, fonts, and the damage that real
+pictures carry.
 
-A canvas draws in units (the final pixels) on a picture `scale` times larger, then scales down as a processor would: so edges come hard,
-soft, or ringing, as they do from other programs. Everything drawn may be tagged with what it is; the vision tower is first trained
-to name the tags (train.py, stage vision).
+A canvas draws in units (the final pixels) on a picture `scale` times larger, then scales down as a processor would: so
+edges come hard, soft, or ringing, as they do from other programs. Everything drawn may be tagged with what it is; the
+vision tower is first trained to name the tags (train.py, stage vision).
 
-Fonts are looked for below QVL_DEMO_FONTS or /usr/share/fonts. Debian's packages: fonts-dejavu, fonts-liberation, fonts-freefont-ttf,
-fonts-noto-core, fonts-noto-cjk, fonts-wqy-microhei, fonts-open-sans, fonts-roboto-unhinted, fonts-lato, fonts-ubuntu (non-free),
-fonts-comic-neue, fonts-firacode. The more are installed, the better the model reads; DejaVu and Noto CJK are the least it takes.
+Fonts are looked for below QVL_DEMO_FONTS or /usr/share/fonts. Debian's packages: fonts-dejavu, fonts-liberation,
+fonts-freefont-ttf, fonts-noto-core, fonts-noto-cjk, fonts-wqy-microhei, fonts-open-sans, fonts-roboto-unhinted,
+fonts-lato, fonts-ubuntu (non-free), fonts-comic-neue, fonts-firacode. The more are installed, the better the model
+reads; DejaVu and Noto CJK are the least it takes.
 """
 import functools
 import glob
@@ -17,8 +19,22 @@ import os
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-LATIN = ["DejaVuSans*.ttf", "DejaVuSerif*.ttf", "LiberationS*.ttf", "LiberationMono*.ttf", "FreeS*.ttf", "FreeMono*.ttf", "NotoSans-*.ttf",
-         "NotoSerif-*.ttf", "OpenSans-*.ttf", "Roboto-*.ttf", "Lato-*.ttf", "Ubuntu-*.ttf", "ComicNeue-*.otf", "FiraCode-*.ttf"]
+LATIN = [
+    "DejaVuSans*.ttf",
+    "DejaVuSerif*.ttf",
+    "LiberationS*.ttf",
+    "LiberationMono*.ttf",
+    "FreeS*.ttf",
+    "FreeMono*.ttf",
+    "NotoSans-*.ttf",
+    "NotoSerif-*.ttf",
+    "OpenSans-*.ttf",
+    "Roboto-*.ttf",
+    "Lato-*.ttf",
+    "Ubuntu-*.ttf",
+    "ComicNeue-*.otf",
+    "FiraCode-*.ttf",
+]
 CJK = ["NotoSansCJK-*.ttc", "NotoSerifCJK-*.ttc", "wqy-microhei.ttc", "wqy-zenhei.ttc", "DroidSansFallback*.ttf"]
 THIN = ("ExtraLight", "Thin", "Hairline", "Math", "Oblique", "Italic")  # unreadable at the sizes drawn here
 
@@ -49,6 +65,10 @@ def pick_font(r, text):
 
 
 def near(r, colour, by=14):
+    """A colour close to the given one; greys stay grey, for a tinted grey has another name."""
+    if max(colour) - min(colour) < 12:
+        shift = r.randint(-by, by)
+        colour, by = [c + shift for c in colour], min(by, 3)
     return tuple(max(0, min(255, x + r.randint(-by, by))) for x in colour)
 
 
@@ -107,7 +127,7 @@ class Canvas:
         if characters:
             left = x
             for i, c in enumerate(text):
-                right = x + (f.getlength(text[:i + 1]) - b[0]) / k
+                right = x + (f.getlength(text[: i + 1]) - b[0]) / k
                 if c != " ":
                     self.tag((left, y, right, box[3]), "char:" + c)
                 left = right
@@ -128,7 +148,9 @@ class Canvas:
         if damage and r.random() < 0.12:
             image = image.filter(ImageFilter.GaussianBlur(r.uniform(0.2, 0.6) * self.scale))
         if self.scale != 1:
-            image = image.resize((self.width, self.height), r.choice((Image.BICUBIC, Image.BICUBIC, Image.LANCZOS, Image.BOX)))
+            image = image.resize(
+                (self.width, self.height), r.choice((Image.BICUBIC, Image.BICUBIC, Image.LANCZOS, Image.BOX))
+            )
         if damage and r.random() < 0.25:  # JPEG's blocks and colour bleeding
             buffer = io.BytesIO()
             image.save(buffer, "JPEG", quality=r.randint(35, 92), subsampling=r.choice((0, 2)))
@@ -138,12 +160,15 @@ class Canvas:
             noise = np.random.default_rng(r.getrandbits(32)).normal(0, r.uniform(1, 9), pixels.shape)
             pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
         if damage and r.random() < 0.15:  # light and contrast of a photograph of a screen
-            pixels = np.clip((pixels.astype(np.float32) - 128) * r.uniform(0.8, 1.1) + 128 + r.uniform(-12, 12), 0, 255).astype(np.uint8)
+            pixels = np.clip(
+                (pixels.astype(np.float32) - 128) * r.uniform(0.8, 1.1) + 128 + r.uniform(-12, 12), 0, 255
+            ).astype(np.uint8)
         return pixels
 
 
 class Scene:
-    """A finished picture, what is on it (`tags`, `facts`) and, of a video, its frames and the seconds of each pair of them."""
+    """A finished picture, what is on it (`tags`, `facts`) and, of a video, its frames and the seconds of each pair of
+    them."""
 
     def __init__(self, kind, canvas, facts):
         self.kind, self.canvas, self.facts = kind, canvas, facts
@@ -161,7 +186,8 @@ class Scene:
 
 
 def ground_of(r, width, height, colour=None):
-    """A ground: plain, a gradient, soft clouds, paper lines or a dotted pattern, always light enough for dark ink unless given."""
+    """A ground: plain, a gradient, soft clouds, paper lines or a dotted pattern, always light enough for dark ink
+    unless given."""
     base = colour or tuple(r.randint(232, 255) for _ in range(3))
     kind = r.random()
     if kind < 0.55 or colour is not None and kind < 0.85:
@@ -174,7 +200,12 @@ def ground_of(r, width, height, colour=None):
         t = (t - t.min()) / max(1e-6, float(t.max() - t.min()))
     elif kind < 0.88:  # clouds: small noise enlarged, like an out-of-focus wall
         coarse = np.random.default_rng(r.getrandbits(32)).random((r.randint(3, 9), r.randint(3, 9))).astype(np.float32)
-        t = np.asarray(Image.fromarray((coarse * 255).astype(np.uint8)).resize((width, height), Image.BICUBIC), np.float32) / 255
+        t = (
+            np.asarray(
+                Image.fromarray((coarse * 255).astype(np.uint8)).resize((width, height), Image.BICUBIC), np.float32
+            )
+            / 255
+        )
     else:  # ruled or dotted paper
         step, t = max(4, width // r.randint(6, 20)), np.zeros((height, width), np.float32)
         t[::step] = 1

@@ -1,7 +1,8 @@
-"""Charts: bars (standing, lying), lines and pies, drawn here in many styles and, where matplotlib is installed, by it too.
+"""Charts: bars (standing, lying), lines and pies, drawn here in many styles and, where matplotlib is installed, by it
+too.
 
-One drawing program's look was the feasibility study's main fault: a model that read its charts perfectly guessed those of others. Debian's
-python3-matplotlib gives the second look; without it a run says so once and draws everything itself.
+One drawing program's look was the feasibility study's main fault: a model that read its charts perfectly guessed those
+of others. Debian's python3-matplotlib gives the second look; without it a run says so once and draws everything itself.
 Facts: type, items (name, value, colour name or None), unit and whether colours tell the items apart.
 """
 import functools
@@ -26,9 +27,13 @@ def matplotlib():
         from matplotlib import font_manager
         from matplotlib.figure import Figure
     except ImportError:
-        print("charts: matplotlib is not installed (Debian: python3-matplotlib); all charts are drawn in one program's look", file=sys.stderr)
+        print(
+            "charts: matplotlib is not installed (Debian: python3-matplotlib); all charts are drawn in one program's look",
+            file=sys.stderr,
+        )
         return None
     from canvas import fonts
+
     names = []
     for path in [p for p in fonts()[1] if "Sans" in p or "wqy" in p][:2] + fonts()[0][:24]:
         font_manager.fontManager.addfont(path)
@@ -49,7 +54,11 @@ def data(r, level, test):
             break
     one = kind == "line" or kind != "pie" and r.random() < 0.35
     colours = r.sample(BAR_COLOURS, count)
-    return kind, [dict(name=n, value=v, colour=colours[0] if one else c) for n, v, c in zip(names, values, colours)], one
+    return (
+        kind,
+        [dict(name=n, value=v, colour=colours[0] if one else c) for n, v, c in zip(names, values, colours)],
+        one,
+    )
 
 
 def ceiling(items):
@@ -90,8 +99,13 @@ def axes(canvas, look, area, top, step, lying):
     for v in range(0, top + 1, step):
         f = v / top
         if look.grid and v:
-            canvas.line([(x1 + f * (x2 - x1), y1), (x1 + f * (x2 - x1), y2)] if lying else [(x1, y2 - f * (y2 - y1)), (x2, y2 - f * (y2 - y1))],
-                        look.grid_ink, 0.7)
+            canvas.line(
+                [(x1 + f * (x2 - x1), y1), (x1 + f * (x2 - x1), y2)]
+                if lying
+                else [(x1, y2 - f * (y2 - y1)), (x2, y2 - f * (y2 - y1))],
+                look.grid_ink,
+                0.7,
+            )
         if look.axis:
             w, h = canvas.text_size(str(v), look.latin, look.size * 0.85)
             at = (x1 + f * (x2 - x1) - w / 2, y2 + 5) if lying else (x1 - w - 4, y2 - f * (y2 - y1) - h / 2)
@@ -117,8 +131,11 @@ def draw_bars(r, canvas, look, items, lying):
     for i, item in enumerate(items):
         middle, f = pitch * (i + 0.5), item["value"] / top
         half = pitch * fill / 2
-        box = (x1, y1 + middle - half, x1 + f * (x2 - x1), y1 + middle + half) if lying else \
-            (x1 + middle - half, y2 - f * (y2 - y1), x1 + middle + half, y2)
+        box = (
+            (x1, y1 + middle - half, x1 + f * (x2 - x1), y1 + middle + half)
+            if lying
+            else (x1 + middle - half, y2 - f * (y2 - y1), x1 + middle + half, y2)
+        )
         canvas.rect(box, near(r, COLOURS[item["colour"]][0]), look.ink if look.edge else None, radius=look.radius)
         value, (w, h) = str(item["value"]), canvas.text_size(item["name"], look.path, look.size)
         if lying:
@@ -164,7 +181,14 @@ def draw_pie(r, canvas, look, items):
         at = (x + side * 0.33 * math.cos(middle), y + side * 0.33 * math.sin(middle))
         value = str(item["value"])
         w, h = canvas.text_size(value, look.latin, look.size * 0.9)
-        canvas.text(at[0] - w / 2, at[1] - h / 2, value, look.latin, look.size * 0.9, (20, 20, 20) if light(ink) else (250, 250, 250))
+        canvas.text(
+            at[0] - w / 2,
+            at[1] - h / 2,
+            value,
+            look.latin,
+            look.size * 0.9,
+            (20, 20, 20) if light(ink) else (250, 250, 250),
+        )
         canvas.tag((at[0] - 8, at[1] - 8, at[0] + 8, at[1] + 8), "value:" + value, "colour:" + item["colour"])
         ly, lx = y - len(items) * 8 + i * 17, x + side / 2 + 6
         canvas.rect((lx, ly, lx + 8, ly + 8), ink)
@@ -178,17 +202,37 @@ def draw_matplotlib(r, canvas, kind, items):
     names, values = [i["name"] for i in items], [i["value"] for i in items]
     colours = ["#%02x%02x%02x" % near(r, COLOURS[i["colour"]][0]) for i in items]
     import matplotlib as mpl
+
     family = ([r.choice(latin)] if latin else []) + chinese
-    with mpl.rc_context({"font.family": family, "font.size": r.uniform(7, 10), "axes.grid": r.random() < 0.4, "axes.axisbelow": True,
-                         "axes.spines.top": r.random() < 0.5, "axes.spines.right": r.random() < 0.5, "grid.alpha": r.uniform(0.3, 0.9)}):
+    with mpl.rc_context(
+        {
+            "font.family": family,
+            "font.size": r.uniform(7, 10),
+            "axes.grid": r.random() < 0.4,
+            "axes.axisbelow": True,
+            "axes.spines.top": r.random() < 0.5,
+            "axes.spines.right": r.random() < 0.5,
+            "grid.alpha": r.uniform(0.3, 0.9),
+        }
+    ):
         dpi = 100
-        figure = figure_class(figsize=(canvas.width * canvas.scale / dpi, canvas.height * canvas.scale / dpi), dpi=dpi, layout="constrained")
+        figure = figure_class(
+            figsize=(canvas.width * canvas.scale / dpi, canvas.height * canvas.scale / dpi),
+            dpi=dpi,
+            layout="constrained",
+        )
         for key in ("font.size", "axes.linewidth", "lines.linewidth", "xtick.major.size", "ytick.major.size"):
             mpl.rcParams[key] *= canvas.scale * 72 / dpi * 1.2
         figure.patch.set_facecolor(r.choice(("white", "white", "#fafafa", "#eef2f7")))
         ax = figure.add_subplot()
         if kind == "pie":
-            ax.pie(values, labels=names, colors=colours, startangle=r.uniform(0, 360), autopct=lambda p: str(round(p * sum(values) / 100)))
+            ax.pie(
+                values,
+                labels=names,
+                colors=colours,
+                startangle=r.uniform(0, 360),
+                autopct=lambda p: str(round(p * sum(values) / 100)),
+            )
         elif kind == "line":
             ax.plot(names, values, marker=r.choice("os^D"), color=colours[0])
             ax.set_ylim(0, ceiling(items)[0])
@@ -198,24 +242,47 @@ def draw_matplotlib(r, canvas, kind, items):
                 ax.invert_yaxis()
             if r.random() < 0.45:
                 ax.bar_label(bars)
+                (ax.set_xlim if kind == "lying" else ax.set_ylim)(0, max(values) * 1.14)  # room for the numbers
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=dpi, facecolor=figure.get_facecolor())
     picture = Image.open(buffer).convert("RGB").resize(canvas.image.size)
     canvas.image.paste(picture)
 
 
+POOL, POOL_SIZE = {}, 40
+
+
+def matplotlib_scene(r, height, width, level, test):
+    """A chart of matplotlib's. One takes as long as thirty of ours, so that training asks six or seven times about
+    each: other questions,
+    other damage. Validation draws each anew, to be the same in every process."""
+    pool = POOL.setdefault((height, width, level), [])
+    if test or len(pool) < POOL_SIZE or r.random() < 0.15:
+        kind, items, one = data(r, level, test)
+        canvas = Canvas(r, height, width)
+        draw_matplotlib(r, canvas, kind, items)
+        scene = Scene("chart", canvas, dict(type=kind, items=items, one_colour=one))
+        if not test:
+            pool.append(scene)
+            if len(pool) > POOL_SIZE:
+                pool.pop(r.randrange(POOL_SIZE))
+        return scene
+    scene = r.choice(pool)
+    scene.canvas.r = r
+    return scene
+
+
 def chart(r, height, width, level, test):
+    if r.random() < 0.3 and matplotlib():
+        return matplotlib_scene(r, height, width, level, test)
     kind, items, one = data(r, level, test)
     ground = tuple(r.randint(25, 60) for _ in range(3)) if r.random() < 0.1 else None
     canvas = Canvas(r, height, width, ground)
-    if r.random() < 0.3 and matplotlib():
-        draw_matplotlib(r, canvas, kind, items)
+    look = Look(r, canvas, [i["name"] for i in items])
+    if kind == "pie":
+        draw_pie(r, canvas, look, items)
+    elif kind == "line":
+        draw_line(r, canvas, look, items)
     else:
-        look = Look(r, canvas, [i["name"] for i in items])
-        if kind == "pie":
-            draw_pie(r, canvas, look, items)
-        elif kind == "line":
-            draw_line(r, canvas, look, items)
-        else:
-            draw_bars(r, canvas, look, items, kind == "lying")
+        draw_bars(r, canvas, look, items, kind == "lying")
     return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one))

@@ -2,18 +2,33 @@
 
 Accuracies on the validation set, by task, move two things:
 
-- weights. A task's weight falls from 1 to 0.12 as its accuracy rises to 1 (what is learnt is kept warm, not forgotten), and stays at 0.25
+- weights. A task's weight falls from 1 to 0.12 as its accuracy rises to 1 (what is learnt is kept warm, not forgotten),
+  and stays at 0.25
   while what it builds on is not there: no relations before colours and shapes, no sums before digits.
-- levels. Every kind of picture begins at level 1 (one object, one line of one character, two bars) and goes up when its tasks reach
+- levels. Every kind of picture begins at level 1 (one object, one line of one character, two bars) and goes up when its
+  tasks reach
   0.75 at the level. Half of a kind's pictures are of its level, the rest of any level up to it, and a few one above.
 
-Learning is abrupt: a flat curve of 10,000 pictures may still jump, so no task's weight is ever nought. Levels may go down by one.
+Learning is abrupt: a flat curve of 10,000 pictures may still jump, so no task's weight is ever nought. Levels may go
+down by one.
 """
 from pictures import KINDS
 
 TASKS = {  # kind -> its tasks and their share of a picture's questions
-    "objects": dict(color=1, shape=1, count=1, count_attr=1.2, exist=1, where=1.5, relation=1.5, extreme=1.2, describe=1.2, ground=1.6,
-                    absent=0.6, multi=1),
+    "objects": dict(
+        color=1,
+        shape=1,
+        count=1,
+        count_attr=1.2,
+        exist=1,
+        where=1.5,
+        relation=1.5,
+        extreme=1.2,
+        describe=1.2,
+        ground=1.6,
+        absent=0.6,
+        multi=1,
+    ),
     "text": dict(ocr_text=2, ocr_digits=1.5, ocr_line=1, ocr_count=0.6, ocr_color=0.5, multi=0.5),
     "sums": dict(arith=1.2, think=1.5, ocr_text=1),
     "chart": dict(chart_max=1.2, chart_val=1.4, chart_list=1.2, chart_count=0.6, chart_color=0.8),
@@ -23,10 +38,22 @@ TASKS = {  # kind -> its tasks and their share of a picture's questions
     "video": dict(vid_move=1, vid_time=1, vid_desc=0.7, vid_obj=0.6),
 }
 NEEDS = {  # task -> what must be learnt to NEEDED first
-    "relation": ("color", "shape"), "where": ("color", "shape"), "ground": ("color", "shape"), "describe": ("color", "shape"),
-    "extreme": ("color", "shape"), "absent": ("shape",), "multi": ("color",), "arith": ("ocr_digits",), "think": ("ocr_digits",),
-    "ocr_line": ("ocr_digits",), "chart_list": ("ocr_digits",), "gui_list": ("gui_read",), "table_read": ("table_cell",),
-    "html": ("page_read",), "vid_time": ("vid_obj",), "vid_desc": ("vid_obj",),
+    "relation": ("color", "shape"),
+    "where": ("color", "shape"),
+    "ground": ("color", "shape"),
+    "describe": ("color", "shape"),
+    "extreme": ("color", "shape"),
+    "absent": ("shape",),
+    "multi": ("color",),
+    "arith": ("ocr_digits",),
+    "think": ("ocr_digits",),
+    "ocr_line": ("ocr_digits",),
+    "chart_list": ("ocr_digits",),
+    "gui_list": ("gui_read",),
+    "table_read": ("table_cell",),
+    "html": ("page_read",),
+    "vid_time": ("vid_obj",),
+    "vid_desc": ("vid_obj",),
 }
 NEEDED, KEEP, WAIT, PASS, TOP = 0.5, 0.12, 0.25, 0.75, 6
 KIND_SHARE = dict(objects=3.0, text=2.5, sums=1.0, chart=1.5, window=1.5, table=0.8, page=0.7, video=1.0)
@@ -71,16 +98,23 @@ class Curriculum:
     def order(self, r, kind, conversations):
         """The conversations of a picture, those to take first in front: a weighted shuffle."""
         share = TASKS[kind]
-        return sorted(conversations, key=lambda c: r.random() ** (1 / (share.get(c.task, 1) * self.task_weight(c.task))), reverse=True)
+        return sorted(
+            conversations,
+            key=lambda c: r.random() ** (1 / (share.get(c.task, 1) * self.task_weight(c.task))),
+            reverse=True,
+        )
 
     def learn(self, measured, at_level):
-        """Takes measured accuracies by task, and by kind at the kind's own level; moves levels. Returns the changes as text."""
+        """Takes measured accuracies by task, and by kind at the kind's own level; moves levels. Returns the changes as
+        text."""
         for task, value in measured.items():
             old = self.accuracy.get(task)
             self.accuracy[task] = value if old is None else 0.3 * old + 0.7 * value  # validation sets are small
         changes = []
         for kind, value in at_level.items():
-            step = 1 if value >= PASS and self.levels[kind] < TOP else -1 if value < 0.15 and self.levels[kind] > 1 else 0
+            step = (
+                1 if value >= PASS and self.levels[kind] < TOP else -1 if value < 0.15 and self.levels[kind] > 1 else 0
+            )
             if step:
                 self.levels[kind] += step
                 changes.append(f"{kind} to level {self.levels[kind]}")

@@ -11,14 +11,16 @@ In transformers (torch, transformers, Pillow), which is how a reference.jsonl is
 
     python3 tools/demo/evaluate.py --eval tests/data/demo_eval --model models/demo --write reference.jsonl
 
-The evaluation set is a folder with `questions.jsonl` and its pictures. A line holds `id`, `picture` (or null), `task`, `language`,
-`thinking`, `questions` and `expected` (one of each per turn) and `region` (tools/demo/scoring.py says what it is for).
-A conversation goes turn by turn with the model's own earlier answers as its history, greedily, with at most 160 tokens an answer.
+The evaluation set is a folder with `questions.jsonl` and its pictures. A line holds `id`, `picture` (or null), `task`,
+`language`, `thinking`, `questions` and `expected` (one of each per turn) and `region` (tools/demo/scoring.py says what
+it is for). A conversation goes turn by turn with the model's own earlier answers as its history, greedily, with at most
+160 tokens an answer.
 
 Thinking. `expected` and reference.jsonl hold what the model generates after the `<think>` that the prompt opens:
-reasoning + "\\n</think>\\n\\n" + answer. A server gives reasoning and answer apart, so `rejoin` puts them together again; where the
-reasoning was cut by the token limit there is no answer and the text is the reasoning alone. The blank lines around `</think>` are
-the one thing the two sides cannot both give: a server drops them, so they are compared in their usual form.
+reasoning + "\\n</think>\\n\\n" + answer. A server gives reasoning and answer apart, so `rejoin` puts them together
+again; where the reasoning was cut by the token limit there is no answer and the text is the reasoning alone. The blank
+lines around `</think>` are the one thing the two sides cannot both give: a server drops them, so they are compared in
+their usual form.
 
 Exit status: 0; 1 when fewer answers than --min-equal or --min-right asks; 2 when the set or the server cannot be used.
 """
@@ -85,8 +87,10 @@ class Server:
                 with open(picture, "rb") as f:
                     data = base64.b64encode(f.read()).decode()
                 mime = MIME[os.path.splitext(picture)[1].lower()]
-                content = [{"type": "image_url", "image_url": {"url": f"data:{mime};base64,{data}"}},
-                           {"type": "text", "text": question}]
+                content = [
+                    {"type": "image_url", "image_url": {"url": f"data:{mime};base64,{data}"}},
+                    {"type": "text", "text": question},
+                ]
             history.append({"role": "user", "content": content})
             message = self._complete(history, row["thinking"])
             answers.append(rejoin(message))
@@ -95,8 +99,12 @@ class Server:
         return answers
 
     def _complete(self, messages, thinking):
-        body = {"model": self.thinking_model if thinking else self.model, "messages": messages, "temperature": 0,
-                "max_tokens": MAX_TOKENS}
+        body = {
+            "model": self.thinking_model if thinking else self.model,
+            "messages": messages,
+            "temperature": 0,
+            "max_tokens": MAX_TOKENS,
+        }
         request = urllib.request.Request(self.url, json.dumps(body).encode(), self.headers)
         try:
             with urllib.request.urlopen(request, timeout=600) as reply:
@@ -114,9 +122,12 @@ class Transformers:
         import torch
         from PIL import Image
         from transformers import AutoModelForImageTextToText, AutoProcessor
+
         self.torch, self.image = torch, Image
         self.processor = AutoProcessor.from_pretrained(folder)
-        self.model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+        self.model = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="eager"
+        ).eval()
 
     def converse(self, row, picture):
         history, answers = [], []
@@ -125,11 +136,17 @@ class Transformers:
             if turn == 0 and picture:
                 content.insert(0, {"type": "image", "image": self.image.open(picture).convert("RGB")})
             history.append({"role": "user", "content": content})
-            inputs = self.processor.apply_chat_template(history, add_generation_prompt=True, tokenize=True, return_dict=True,
-                                                        return_tensors="pt", enable_thinking=row["thinking"])
+            inputs = self.processor.apply_chat_template(
+                history,
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+                enable_thinking=row["thinking"],
+            )
             with self.torch.no_grad():
                 out = self.model.generate(**inputs, max_new_tokens=MAX_TOKENS, do_sample=False)
-            text = self.processor.tokenizer.decode(out[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True)
+            text = self.processor.tokenizer.decode(out[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
             answers.append(text)
             spoken = CLOSE.split(text, 1)[-1] if row["thinking"] else text
             history.append({"role": "assistant", "content": [{"type": "text", "text": spoken}]})
@@ -152,8 +169,10 @@ def compare(rows, given, reference, shown):
 
 
 def run(args):
-    rows = [r for r in read_lines(os.path.join(args.eval, "questions.jsonl")) if not args.tasks or r["task"] in args.tasks]
-    rows = rows[:args.limit] if args.limit else rows
+    rows = [
+        r for r in read_lines(os.path.join(args.eval, "questions.jsonl")) if not args.tasks or r["task"] in args.tasks
+    ]
+    rows = rows[: args.limit] if args.limit else rows
     if not rows:
         raise Unusable(f"{args.eval}: no questions to ask")
     side = Server(args.url, args.name, args.thinking_name, args.api_key) if args.url else Transformers(args.model)
@@ -162,12 +181,16 @@ def run(args):
     for row in rows:
         picture = os.path.join(args.eval, row["picture"]) if row["picture"] else None
         answers = given[row["id"]] = side.converse(row, picture)
-        good = scoring.conversation_right([normal(a) for a in answers], [normal(e) for e in row["expected"]], row["region"])
+        good = scoring.conversation_right(
+            [normal(a) for a in answers], [normal(e) for e in row["expected"]], row["region"]
+        )
         tally.add(row["task"], good)
         if out:
             out.write(json.dumps({"id": row["id"], "answers": answers, "right": good}, ensure_ascii=False) + "\n")
         if args.verbose and not good:
-            print(f"  wrong: {row['id']} ({row['task']}) {row['questions']}\n    answer   {answers!r}\n    expected {row['expected']!r}")
+            print(
+                f"  wrong: {row['id']} ({row['task']}) {row['questions']}\n    answer   {answers!r}\n    expected {row['expected']!r}"
+            )
     if out:
         out.close()
     print("\n".join(tally.lines()))
@@ -189,7 +212,9 @@ def main():
     side.add_argument("--model", help="a checkpoint's folder, to be run in transformers")
     p.add_argument("--name", default="demo", help="the server's model for plain questions")
     p.add_argument("--thinking-name", default="demo-thinking", help="the server's model for thinking questions")
-    p.add_argument("--api-key", default=os.environ.get("QWEN3VL_API_KEY"), help="bearer token (default: $QWEN3VL_API_KEY)")
+    p.add_argument(
+        "--api-key", default=os.environ.get("QWEN3VL_API_KEY"), help="bearer token (default: $QWEN3VL_API_KEY)"
+    )
     p.add_argument("--reference", help="a reference.jsonl to compare with, to the letter")
     p.add_argument("--min-equal", type=float, default=0.0, help="smallest share of equal conversations, 0 to 1")
     p.add_argument("--min-right", type=float, default=0.0, help="smallest share of right conversations, 0 to 1")

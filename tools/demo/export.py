@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """A training run to a Hugging Face checkpoint that any engine loads.
 
-    python3 tools/demo/export.py --run /tmp/run --out /tmp/demo-new                 # writes and checks
-    python3 tools/demo/export.py --run /tmp/run --out models/demo --engine build/release/qwen3vl
+    python3 tools/demo/export.py --run RUN --out NEW                 # writes and checks
+    python3 tools/demo/export.py --run RUN --out models/demo --engine build/release/qwen3vl
 
-Writes model.safetensors (bfloat16), config.json, generation_config.json, preprocessor_config.json, video_preprocessor_config.json,
-processor_config.json, the tokenizer's files and chat_template.jinja; all but the weights come from --base, whose architecture the run must
-have. Then checks that transformers loads the folder with every weight in place and that its logits equal the trainer's forward (unless
---no-check), and with --engine that `qwen3vl chat` in float32 gives the same greedy answers as transformers on generated pictures.
+Writes model.safetensors (bfloat16), config.json, generation_config.json, preprocessor_config.json,
+video_preprocessor_config.json, processor_config.json, the tokenizer's files and chat_template.jinja; all but the
+weights come from --base, whose architecture the run must have. Then checks that transformers loads the folder with
+every weight in place and that its logits equal the trainer's forward (unless
+--no-check), and with --engine that `qwen3vl chat` in float32 gives the same greedy answers as transformers on generated
+pictures.
 
 The folder is written beside --out and renamed at the end, so that a served folder is never half new.
 """
@@ -23,12 +25,20 @@ import tempfile
 
 import torch
 
-COPIED = ["config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json",
-          "chat_template.jinja"]
+COPIED = [
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+]
 
 
 def write_safetensors(path, tensors):
-    """Name -> tensor, as bfloat16. Names are sorted, offsets aligned to 8 bytes by padding the header: the format's own rules."""
+    """Name -> tensor, as bfloat16. Names are sorted, offsets aligned to 8 bytes by padding the header: the format's own
+    rules."""
     header, blobs, at = {"__metadata__": {"format": "pt"}}, [], 0
     for name in sorted(tensors):
         data = tensors[name].detach().to(torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes()
@@ -58,12 +68,16 @@ def write_folder(state, base, out):
 def check_transformers(folder):
     """Loads with every weight in place, and computes what the trainer computes."""
     from transformers import AutoProcessor, Qwen3VLForConditionalGeneration
-    theirs, info = Qwen3VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+
+    theirs, info = Qwen3VLForConditionalGeneration.from_pretrained(
+        folder, dtype=torch.float32, output_loading_info=True
+    )
     missing = [k for k in info["missing_keys"] if k != "lm_head.weight"] + list(info["unexpected_keys"])
     if missing:
         raise SystemExit(f"transformers misses or does not know: {missing[:5]}")
     AutoProcessor.from_pretrained(folder)
     import test_model
+
     if test_model.main(folder):
         raise SystemExit("the forward differs from transformers'")
     print(f"transformers loads {sum(p.numel() for p in theirs.parameters()):,} parameters")
@@ -74,6 +88,7 @@ def sample_questions(out, count):
     from PIL import Image
     from pictures import KINDS, make
     from questions import conversations
+
     r, rows = random.Random(99), []
     for i in range(count):
         kind = list(KINDS)[i % len(KINDS)]
@@ -81,26 +96,60 @@ def sample_questions(out, count):
         c = r.choice([c for c in conversations(r, scene) if not c.thinking])
         name = f"{kind}-{i}.png"
         Image.fromarray(scene.pixels).save(os.path.join(out, name))
-        rows.append(dict(id=name, picture=name, task=c.task, language=c.language, thinking=False, questions=[c.turns[0][0]],
-                         expected=[c.turns[0][1]], region=c.region))
+        rows.append(
+            dict(
+                id=name,
+                picture=name,
+                task=c.task,
+                language=c.language,
+                thinking=False,
+                questions=[c.turns[0][0]],
+                expected=[c.turns[0][1]],
+                region=c.region,
+            )
+        )
     return rows
 
 
 def check_engine(folder, program, count):
     """`qwen3vl chat` in float32 against transformers' greedy answers."""
     from evaluate import MAX_TOKENS, Transformers
+
     side, differing = Transformers(folder), 0
     with tempfile.TemporaryDirectory() as pictures:
         for row in sample_questions(pictures, count):
             picture = os.path.join(pictures, row["picture"])
             want = side.converse(row, picture)[0].strip()
-            done = subprocess.run([program, "chat", "--model", folder, "--precision", "float32", "--image", picture, "--prompt", row["questions"][0],
-                                   "--temperature", "0", "--max-tokens", str(MAX_TOKENS), "--json"], capture_output=True, text=True, timeout=120)
+            done = subprocess.run(
+                [
+                    program,
+                    "chat",
+                    "--model",
+                    folder,
+                    "--precision",
+                    "float32",
+                    "--image",
+                    picture,
+                    "--prompt",
+                    row["questions"][0],
+                    "--temperature",
+                    "0",
+                    "--max-tokens",
+                    str(MAX_TOKENS),
+                    "--json",
+                ],
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
             if done.returncode:
                 raise SystemExit(f"{program}: {done.stderr.strip()}")
             got = answer_of(done.stdout).strip()
             differing += got != want
-            print(f"  {'same' if got == want else 'DIFFERENT'}: {row['questions'][0]!r} -> {got!r}" + ("" if got == want else f", transformers {want!r}"))
+            print(
+                f"  {'same' if got == want else 'DIFFERENT'}: {row['questions'][0]!r} -> {got!r}"
+                + ("" if got == want else f", transformers {want!r}")
+            )
     if differing > count // 8:  # a step whose two best logits nearly tie may go either way; more than that is a fault
         raise SystemExit(f"{differing} of {count} answers differ")
 

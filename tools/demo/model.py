@@ -4,13 +4,14 @@
     hidden, features = model(batch)                     # batch: see tools/demo/batches.py
     logits = model.logits(hidden)
 
-Why not transformers' own: a training row here holds pictures with several question branches each, which needs a mask and positions
-that its forward does not take; and a row's pictures share one size, so that the vision tower runs as one dense batch.
-tools/demo/test_model.py holds the two forwards equal to 1e-3 in float32, plain and packed.
+Why not transformers' own: a training row here holds pictures with several question branches each, which needs a mask
+and positions that its forward does not take; and a row's pictures share one size, so that the vision tower runs as one
+dense batch. tools/demo/test_model.py holds the two forwards equal to 1e-3 in float32, plain and packed.
 
-Precision: float32 everywhere, or bfloat16 products under torch.autocast (the caller's); norms, rotary angles and softmax statistics stay
-in float32. CPU and CUDA. Read the architecture beside this code in docs: the vision tower has learnt position embeddings (bilinearly
-resampled) and 2-D rotary ones, gelu-tanh MLPs and 2x2 mergers; the decoder has query/key norms, interleaved M-RoPE and DeepStack.
+Precision: float32 everywhere, or bfloat16 products under torch.autocast (the caller's); norms, rotary angles and
+softmax statistics stay in float32. CPU and CUDA. Read the architecture beside this code in docs: the vision tower has
+learnt position embeddings (bilinearly resampled) and 2-D rotary ones, gelu-tanh MLPs and 2x2 mergers; the decoder has
+query/key norms, interleaved M-RoPE and DeepStack.
 """
 import json
 import os
@@ -26,7 +27,8 @@ SAFETENSORS = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float1
 
 
 def patchify(frames):
-    """uint8 [n, 1 or 2, H, W, 3] -> float [n, patches, 1536] in merge-block order, as the image processor lays patches out."""
+    """uint8 [n, 1 or 2, H, W, 3] -> float [n, patches, 1536] in merge-block order, as the image processor lays patches
+    out."""
     n, t, h, w, _ = frames.shape
     gh, gw = h // PATCH, w // PATCH
     x = frames.float() / 127.5 - 1
@@ -103,7 +105,8 @@ class VisionBlock(nn.Module):
 
 
 class Merger(nn.Module):
-    """Four neighbouring patches to one token of the decoder's width; DeepStack's mergers norm after the merge, the main one before."""
+    """Four neighbouring patches to one token of the decoder's width; DeepStack's mergers norm after the merge, the main
+    one before."""
 
     def __init__(self, c, after):
         super().__init__()
@@ -156,7 +159,8 @@ class Vision(nn.Module):
         return self.grids[key]
 
     def forward(self, frames):
-        """uint8 [n, 1 or 2, H, W, 3] -> tokens [n, merged, width] and the DeepStack features, a list of the same shape."""
+        """uint8 [n, 1 or 2, H, W, 3] -> tokens [n, merged, width] and the DeepStack features, a list of the same
+        shape."""
         corners, weights, cos, sin = self.grid(frames.shape[2] // PATCH, frames.shape[3] // PATCH, frames.device)
         x = self.patch_embed(patchify(frames)) + (self.pos_embed(corners) * weights[:, :, None]).sum(0)
         deep, taps = [], list(self.c["deepstack_visual_indexes"])
@@ -170,7 +174,12 @@ class Vision(nn.Module):
 class Attention(nn.Module):
     def __init__(self, c):
         super().__init__()
-        width, self.d, self.nh, self.nk = c["hidden_size"], c["head_dim"], c["num_attention_heads"], c["num_key_value_heads"]
+        width, self.d, self.nh, self.nk = (
+            c["hidden_size"],
+            c["head_dim"],
+            c["num_attention_heads"],
+            c["num_key_value_heads"],
+        )
         self.q_proj = nn.Linear(width, self.nh * self.d, bias=False)
         self.k_proj = nn.Linear(width, self.nk * self.d, bias=False)
         self.v_proj = nn.Linear(width, self.nk * self.d, bias=False)
@@ -220,7 +229,7 @@ class Language(nn.Module):
         half, sections = c["head_dim"] // 2, c["rope_parameters"]["mrope_section"]
         axis = torch.zeros(half, dtype=torch.long)  # interleaved M-RoPE: frequency i turns with time, row or column
         for dim in (1, 2):
-            axis[dim:3 * sections[dim]:3] = dim
+            axis[dim : 3 * sections[dim] : 3] = dim
         self.register_buffer("axis", axis, persistent=False)
         exponents = torch.arange(0, c["head_dim"], 2).float() / c["head_dim"]
         self.register_buffer("inverse", 1.0 / c["rope_parameters"]["rope_theta"] ** exponents, persistent=False)
@@ -254,8 +263,9 @@ class DemoModel(nn.Module):
     def forward(self, batch):
         """Last hidden states [rows, tokens, width], and the visual features of pictures and of video frames as a list.
 
-        batch: tensors ids, branch, upward, doc [rows, tokens], positions [rows, 3, tokens], pictures uint8 [n, H, W, 3] or None,
-        videos uint8 [n, frames, H, W, 3] or None. Visual tokens of all rows take the features in order, pictures before videos.
+        batch: tensors ids, branch, upward, doc [rows, tokens], positions [rows, 3, tokens], pictures uint8 [n, H, W, 3]
+        or None, videos uint8 [n, frames, H, W, 3] or None. Visual tokens of all rows take the features in order,
+        pictures before videos.
         """
         language = self.model.language_model
         ids = batch["ids"]
@@ -294,7 +304,8 @@ class DemoModel(nn.Module):
 
 
 def visible(batch):
-    """bool [rows, 1, tokens, tokens]: a token sees earlier ones of its document that are of its own branch or, if `upward`, the prefix's."""
+    """bool [rows, 1, tokens, tokens]: a token sees earlier ones of its document that are of its own branch or, if
+    `upward`, the prefix's."""
     branch, doc, upward = batch["branch"], batch["doc"], batch["upward"].bool()
     same = branch[:, :, None] == branch[:, None, :]
     prefix = (branch[:, None, :] == 0) & upward[:, :, None]
@@ -312,10 +323,17 @@ def load_model(folder, weights=True):
 
 
 def read_safetensors(path):
-    """Name -> float32 tensor. The format is a length, a JSON header and the bytes; reading it here spares a dependency."""
+    """Name -> float32 tensor. The format is a length, a JSON header and the bytes; reading it here spares a
+    dependency."""
     with open(path, "rb") as f:
         (size,) = struct.unpack("<Q", f.read(8))
         header, data = json.loads(f.read(size)), bytearray(f.read())
     header.pop("__metadata__", None)
-    return {name: torch.frombuffer(data, dtype=SAFETENSORS[x["dtype"]], count=int(np.prod(x["shape"])), offset=x["data_offsets"][0])
-            .view(x["shape"]).float() for name, x in header.items()}
+    return {
+        name: torch.frombuffer(
+            data, dtype=SAFETENSORS[x["dtype"]], count=int(np.prod(x["shape"])), offset=x["data_offsets"][0]
+        )
+        .view(x["shape"])
+        .float()
+        for name, x in header.items()
+    }

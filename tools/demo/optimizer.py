@@ -1,8 +1,8 @@
 """Muon for matrices, AdamW for the rest.
 
-Muon (K. Jordan, 2024): the momentum of a matrix is made nearly orthogonal by five Newton-Schulz steps before it is added, which in the
-feasibility study was what made a model this small learn to look. Written out here because torch has it from 2.9 only, and because
-its own works in bfloat16, which many CPUs do slowly.
+Muon (K. Jordan, 2024): the momentum of a matrix is made nearly orthogonal by five Newton-Schulz steps before it is
+added, which in the feasibility study was what made a model this small learn to look. Written out here because torch has
+it from 2.9 only, and because its own works in bfloat16, which many CPUs do slowly.
 """
 import torch
 
@@ -50,7 +50,8 @@ class Muon(torch.optim.Optimizer):
 
 
 def optimizers(model, head, lr, vision_lr):
-    """[Muon, AdamW] over the model and the tag head. vision_lr scales the vision blocks' rate (0.3 once they are trained)."""
+    """[Muon, AdamW] over the model and the tag head. vision_lr scales the vision blocks' rate (0.3 once they are
+    trained)."""
     text, vision, tables, small = [], [], [], []
     for name, p in model.named_parameters():
         if p.ndim == 2 and "embed" not in name:
@@ -58,8 +59,16 @@ def optimizers(model, head, lr, vision_lr):
         else:
             (tables if p.ndim >= 2 else small).append(p)
     muon = Muon([dict(params=text, lr=lr), dict(params=vision, lr=lr * vision_lr)], lr)
-    adam = torch.optim.AdamW([dict(params=tables, lr=lr * 0.7), dict(params=small, lr=lr * 0.5), dict(params=list(head.parameters()), lr=lr)],
-                             betas=(0.9, 0.98), eps=1e-8, weight_decay=0.0)
+    adam = torch.optim.AdamW(
+        [
+            dict(params=tables, lr=lr * 0.7),
+            dict(params=small, lr=lr * 0.5),
+            dict(params=list(head.parameters()), lr=lr),
+        ],
+        betas=(0.9, 0.98),
+        eps=1e-8,
+        weight_decay=0.0,
+    )
     for o in (muon, adam):
         for g in o.param_groups:
             g["base"] = g["lr"]

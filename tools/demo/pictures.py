@@ -4,9 +4,10 @@
     python3 tools/demo/pictures.py sheet.png --rows 4      # a contact sheet, one column per kind
     scene = make(random.Random(1), "objects", 160, 160, level=6)
 
-A scene has `kind`, `height`, `width`, `tags` and `facts` (whose fields depend on the kind) and `pixels` (uint8 [height, width, 3]; of a
-video `frames` [T, height, width, 3] and `times`, the seconds of each pair of frames). `level` 1 to 6 is the curriculum's difficulty: how
-many objects, lines, bars, controls and digits. With test=True scenes hold what training never shows (words.held_out).
+A scene has `kind`, `height`, `width`, `tags` and `facts` (whose fields depend on the kind) and `pixels` (uint8 [height,
+width, 3]; of a video `frames` [T, height, width, 3] and `times`, the seconds of each pair of frames). `level` 1 to 6 is
+the curriculum's difficulty: how many objects, lines, bars, controls and digits. With test=True scenes hold what
+training never shows (words.held_out).
 """
 import argparse
 import math
@@ -22,15 +23,23 @@ from windows import page, table, window
 from words import COLOURS, INKS, SHAPES, UNSEEN_PAIRS, held_out
 
 
-# Objects ------------------------------------------------------------------------------------------------------------------------------
+# Objects --------------------------------------------------------------------------------------------------------------
 
 
 def outline(shape, radius, turn):
-    """Corners of a shape round 0, 0; circles, rings and hearts as fine polygons, so that every shape may be turned and stretched."""
+    """Corners of a shape round 0, 0; circles, rings and hearts as fine polygons, so that every shape may be turned and
+    stretched."""
+
     def spokes(n, inner=None):
         m = n * 2 if inner else n
-        return [((radius if not inner or i % 2 == 0 else radius * inner) * math.sin(2 * math.pi * i / m),
-                 -(radius if not inner or i % 2 == 0 else radius * inner) * math.cos(2 * math.pi * i / m)) for i in range(m)]
+        return [
+            (
+                (radius if not inner or i % 2 == 0 else radius * inner) * math.sin(2 * math.pi * i / m),
+                -(radius if not inner or i % 2 == 0 else radius * inner) * math.cos(2 * math.pi * i / m),
+            )
+            for i in range(m)
+        ]
+
     if shape in ("circle", "ring"):
         points = spokes(48)
     elif shape == "square":
@@ -44,11 +53,29 @@ def outline(shape, radius, turn):
         points = [(0, -radius * 1.1), (radius * 0.75, 0), (0, radius * 1.1), (-radius * 0.75, 0)]
     elif shape == "cross":
         a, b = radius * 0.34, radius
-        points = [(-a, -b), (a, -b), (a, -a), (b, -a), (b, a), (a, a), (a, b), (-a, b), (-a, a), (-b, a), (-b, -a), (-a, -a)]
+        points = [
+            (-a, -b),
+            (a, -b),
+            (a, -a),
+            (b, -a),
+            (b, a),
+            (a, a),
+            (a, b),
+            (-a, b),
+            (-a, a),
+            (-b, a),
+            (-b, -a),
+            (-a, -a),
+        ]
     else:  # the classic heart curve
         t = [2 * math.pi * i / 48 for i in range(48)]
-        points = [(radius * math.sin(a) ** 3, -radius * (13 * math.cos(a) - 5 * math.cos(2 * a) - 2 * math.cos(3 * a) - math.cos(4 * a)) / 16)
-                  for a in t]
+        points = [
+            (
+                radius * math.sin(a) ** 3,
+                -radius * (13 * math.cos(a) - 5 * math.cos(2 * a) - 2 * math.cos(3 * a) - math.cos(4 * a)) / 16,
+            )
+            for a in t
+        ]
     c, s = math.cos(turn), math.sin(turn)
     return [(x * c - y * s, x * s + y * c) for x, y in points]
 
@@ -65,12 +92,16 @@ def draw_object(canvas, shape, x, y, radius, colour):
     canvas.polygon(points, colour, edge)
     if shape == "ring":
         hole = radius * r.uniform(0.5, 0.68)
-        centre = canvas.image.getpixel(tuple(min(m - 1, max(0, v)) for v, m in zip(canvas.px(x, y - radius - 2), canvas.image.size)))
+        centre = canvas.image.getpixel(
+            tuple(min(m - 1, max(0, v)) for v, m in zip(canvas.px(x, y - radius - 2), canvas.image.size))
+        )
         canvas.polygon([(x + px * stretch, y + py) for px, py in outline("circle", hole, 0)], centre)
     elif r.random() < 0.15 and shape in ("circle", "square", "heart"):  # a highlight, as icons have
         h = radius * 0.25
-        canvas.ellipse((x - radius * 0.45, y - radius * 0.45, x - radius * 0.45 + h, y - radius * 0.45 + h),
-                       fill=tuple(min(255, c + 60) for c in colour))
+        canvas.ellipse(
+            (x - radius * 0.45, y - radius * 0.45, x - radius * 0.45 + h, y - radius * 0.45 + h),
+            fill=tuple(min(255, c + 60) for c in colour),
+        )
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     return min(xs), min(ys), max(xs), max(ys)
 
@@ -78,7 +109,11 @@ def draw_object(canvas, shape, x, y, radius, colour):
 def pick_pair(r, test):
     """A colour and a shape; some pairs are kept for the validation set."""
     while True:
-        pair = r.choice(sorted(UNSEEN_PAIRS)) if test and r.random() < 0.4 else (r.choice(list(COLOURS)), r.choice(list(SHAPES)))
+        pair = (
+            r.choice(sorted(UNSEEN_PAIRS))
+            if test and r.random() < 0.4
+            else (r.choice(list(COLOURS)), r.choice(list(SHAPES)))
+        )
         if test or pair not in UNSEEN_PAIRS:
             return pair
 
@@ -97,16 +132,19 @@ def objects(r, height, width, level, test):
             continue
         colour, shape = r.choice(palette) if palette and r.random() < 0.8 else pick_pair(r, test)
         box = draw_object(canvas, shape, x, y, radius, near(r, COLOURS[colour][0]))
-        out.append(dict(colour=colour, shape=shape, x=(box[0] + box[2]) / 2, y=(box[1] + box[3]) / 2, radius=radius, box=box))
+        out.append(
+            dict(colour=colour, shape=shape, x=(box[0] + box[2]) / 2, y=(box[1] + box[3]) / 2, radius=radius, box=box)
+        )
         canvas.tag(box, "colour:" + colour, "shape:" + shape, "object")
     return Scene("objects", canvas, dict(objects=out))
 
 
-# Text and sums ------------------------------------------------------------------------------------------------------------------------
+# Text and sums --------------------------------------------------------------------------------------------------------
 
 
 def some_text(r, test, level):
-    """A line of text: digits, codes, English words, Chinese words; at low levels as few characters as the level says."""
+    """A line of text: digits, codes, English words, Chinese words; at low levels as few characters as the level
+    says."""
     while True:
         k = r.random()
         if k < 0.35:
@@ -114,8 +152,15 @@ def some_text(r, test, level):
         elif k < 0.5:
             text = "".join(r.choice("ABCDEFGHJKLMNPQRSTUVWXYZ23456789") for _ in range(r.randint(2, 5)))
         elif k < 0.58:
-            text = r.choice(("%d.%02d" % (r.randint(0, 99), r.randint(0, 99)), "%d:%02d" % (r.randint(0, 23), r.randint(0, 59)),
-                             "$%d" % r.randint(1, 999), "%d%%" % r.randint(1, 100), "%d/%d" % (r.randint(1, 12), r.randint(1, 28))))
+            text = r.choice(
+                (
+                    "%d.%02d" % (r.randint(0, 99), r.randint(0, 99)),
+                    "%d:%02d" % (r.randint(0, 23), r.randint(0, 59)),
+                    "$%d" % r.randint(1, 999),
+                    "%d%%" % r.randint(1, 100),
+                    "%d/%d" % (r.randint(1, 12), r.randint(1, 28)),
+                )
+            )
         elif k < 0.82:
             word = r.choice(words.WORDS)
             text = r.choice((word, word.upper(), word.capitalize()))
@@ -181,11 +226,12 @@ def sums(r, height, width, level, test):
     return Scene("sums", canvas, dict(a=a, op=op, b=b, result={"+": a + b, "-": a - b, "×": a * b}[op]))
 
 
-# Videos -------------------------------------------------------------------------------------------------------------------------------
+# Videos ---------------------------------------------------------------------------------------------------------------
 
 
 def video(r, height, width, level, test, frames=4):
-    """One object that moves, appears, goes or changes colour. Each pair of frames is one visual step with its time in seconds."""
+    """One object that moves, appears, goes or changes colour. Each pair of frames is one visual step with its time in
+    seconds."""
     fps = r.choice((1, 2, 2, 4))
     steps = frames // 2
     times = [((2 * i) / fps + (2 * i + 1) / fps) / 2 for i in range(steps)]
@@ -199,7 +245,11 @@ def video(r, height, width, level, test, frames=4):
     way = span * r.uniform(0.45, 0.9)
     start, across = r.uniform(0, span - way), r.uniform(radius + 2, (height if sideways else width) - radius - 2)
     still = (r.uniform(radius + 2, width - radius - 2), r.uniform(radius + 2, height - radius - 2))
-    inks, seed, ground = {c: near(r, COLOURS[c][0]) for c in (colour, other)}, r.getrandbits(32), tuple(r.randint(232, 255) for _ in range(3))
+    inks, seed, ground = (
+        {c: near(r, COLOURS[c][0]) for c in (colour, other)},
+        r.getrandbits(32),
+        tuple(r.randint(232, 255) for _ in range(3)),
+    )
     pictures, tags = [], []
     for i in range(frames):
         canvas = Canvas(random.Random(seed), height, width, ground)  # the same ground and turn in each frame
@@ -212,7 +262,9 @@ def video(r, height, width, level, test, frames=4):
             box = draw_object(canvas, shape, x, y, radius, inks[ink])
             tags += [(i // 2, *box, "colour:" + ink), (i // 2, *box, "shape:" + shape)]
         pictures.append(canvas.pixels(damage=False))
-    scene = Scene("video", canvas, dict(event=event, colour=colour, shape=shape, other=other, direction=direction, at=times[at]))
+    scene = Scene(
+        "video", canvas, dict(event=event, colour=colour, shape=shape, other=other, direction=direction, at=times[at])
+    )
     scene.frames, scene.times, scene.frame_tags = np.stack(pictures), times, tags
     return scene
 

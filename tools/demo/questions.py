@@ -4,8 +4,8 @@
     for c in conversations(random.Random(1), make(r, "objects", 160, 160)): print(c.task, c.turns)
     python3 tools/demo/questions.py --kind chart          # prints examples
 
-Wordings vary (wordings*.py); answers do not: one form per task and language, so that the model spends itself on looking. The forms, and
-the task names, are those of the evaluation set in tests/data/demo_eval.
+Wordings vary (wordings*.py); answers do not: one form per task and language, so that the model spends itself on
+looking. The forms, and the task names, are those of the evaluation set in tests/data/demo_eval.
 """
 import argparse
 import random
@@ -65,13 +65,15 @@ class Objects:
 
     def shape(self, language, thing):
         c = colour_name(thing["colour"], language)
-        return say(self.r, "shape", language, colour=c), (f"The {c} object is a {thing['shape']}." if language == "en"
-                                                          else f"{c}的物体是{SHAPES[thing['shape']]}。")
+        return say(self.r, "shape", language, colour=c), (
+            f"The {c} object is a {thing['shape']}." if language == "en" else f"{c}的物体是{SHAPES[thing['shape']]}。"
+        )
 
     def count(self, language):
         n = len(self.things)
-        return say(self.r, "count", language), (f"图中有{n}个物体。" if language == "zh" else
-                                                "There is 1 object." if n == 1 else f"There are {n} objects.")
+        return say(self.r, "count", language), (
+            f"图中有{n}个物体。" if language == "zh" else "There is 1 object." if n == 1 else f"There are {n} objects."
+        )
 
     def count_some(self, language, by):
         r, everything = self.r, list(COLOURS if by == "colour" else SHAPES)
@@ -79,7 +81,10 @@ class Objects:
         n = sum(t[by] == value for t in self.things)
         if language == "en":
             one, many = (f"{value} object", f"{value} objects") if by == "colour" else (value, plural(value))
-            return say(r, "count_attr", "en", things=many), f"There is 1 {one}." if n == 1 else f"There are {n or 'no'} {many}."
+            return (
+                say(r, "count_attr", "en", things=many),
+                f"There is 1 {one}." if n == 1 else f"There are {n or 'no'} {many}.",
+            )
         what = COLOURS[value][1] + "的物体" if by == "colour" else SHAPES[value]
         return say(r, "count_attr", "zh", things=what), f"有{n}个{what}。" if n else f"没有{what}。"
 
@@ -93,7 +98,9 @@ class Objects:
             thing = dict(colour=r.choice(list(COLOURS)), shape=there["shape"])
         yes = any((t["colour"], t["shape"]) == (thing["colour"], thing["shape"]) for t in self.things)
         question = say(r, "exist", language, thing=name_of(thing, language)).replace("a orange", "an orange")
-        return question, (("Yes, there is." if yes else "No, there is not.") if language == "en" else "有。" if yes else "没有。")
+        return question, (
+            ("Yes, there is." if yes else "No, there is not.") if language == "en" else "有。" if yes else "没有。"
+        )
 
     def place(self, thing):
         w, h = self.scene.width, self.scene.height
@@ -102,7 +109,10 @@ class Objects:
     def where(self, language, thing, question=None):
         en, zh = self.place(thing)
         name = name_of(thing, language)
-        return question or say(self.r, "where", language, thing=name), f"The {name} is {en}." if language == "en" else f"{name}在图片的{zh}。"
+        return (
+            question or say(self.r, "where", language, thing=name),
+            f"The {name} is {en}." if language == "en" else f"{name}在图片的{zh}。",
+        )
 
     def relation(self, language):
         """Two things clearly beside or above one another, or None."""
@@ -114,9 +124,12 @@ class Objects:
         side = ("left" if dx < 0 else "right") if abs(dx) > abs(dy) else "above" if dy < 0 else "below"
         na, nb = name_of(a, language), name_of(b, language)
         if r.random() < 0.5:
-            return say(r, "relation", language, a=na, b=nb), (f"The {na} is {SIDES[side][0]} the {nb}." if language == "en"
-                                                              else f"{na}在{nb}的{SIDES[side][1]}。")
-        asked = side if r.random() < 0.5 else {"left": "right", "right": "left", "above": "below", "below": "above"}[side]
+            return say(r, "relation", language, a=na, b=nb), (
+                f"The {na} is {SIDES[side][0]} the {nb}." if language == "en" else f"{na}在{nb}的{SIDES[side][1]}。"
+            )
+        asked = (
+            side if r.random() < 0.5 else {"left": "right", "right": "left", "above": "below", "below": "above"}[side]
+        )
         question = say(r, "relation_check", language, a=na, b=nb, side=SIDES[asked][0 if language == "en" else 1])
         if language == "en":
             return question, "Yes, it is." if asked == side else f"No, it is {SIDES[side][0]} it."
@@ -130,15 +143,22 @@ class Objects:
             return None
         name = name_of(order[0], language)
         return say(self.r, "extreme", language, end=end if language == "en" else zh), (
-            f"The {end} object is a {name}." if language == "en" else f"{zh}是{name}。")
+            f"The {end} object is a {name}." if language == "en" else f"{zh}是{name}。"
+        )
 
     def describe(self, language):
         names = [name_of(t, language) for t in sorted(self.things, key=lambda t: t["x"])]
         if language == "zh":
-            return say(self.r, "describe", "zh"), f"图中有一个{names[0]}。" if len(names) == 1 else "图中从左到右有：" + "、".join(names) + "。"
+            return (
+                say(self.r, "describe", "zh"),
+                f"图中有一个{names[0]}。" if len(names) == 1 else "图中从左到右有：" + "、".join(names) + "。",
+            )
         names = [article(n) for n in names]
-        return say(self.r, "describe", "en"), (f"The image shows {names[0]}." if len(names) == 1 else
-                                               f"From left to right, the image shows {', '.join(names[:-1])} and {names[-1]}.")
+        return say(self.r, "describe", "en"), (
+            f"The image shows {names[0]}."
+            if len(names) == 1
+            else f"From left to right, the image shows {', '.join(names[:-1])} and {names[-1]}."
+        )
 
     def ground(self, language, thing):
         box, name = self.scene.box1000(thing["box"]), name_of(thing, language)
@@ -148,7 +168,10 @@ class Objects:
         """A question about what is not there, which has no answer but that."""
         shapes = [s for s in SHAPES if all(t["shape"] != s for t in self.things)]
         s = shape_name(self.r.choice(shapes), language)
-        return say(self.r, "colour", language, thing=s), f"There is no {s} in the picture." if language == "en" else f"图中没有{s}。"
+        return (
+            say(self.r, "colour", language, thing=s),
+            f"There is no {s} in the picture." if language == "en" else f"图中没有{s}。",
+        )
 
     def follow_ups(self, language):
         """Conversations of two or three turns."""
@@ -178,8 +201,15 @@ def of_objects(r, scene):
 
     tasks = [("color", o.colour, (t,)) for t in unique(things, "shape")[:3]]
     tasks += [("shape", o.shape, (t,)) for t in unique(things, "colour")[:3]]
-    tasks += [("count", o.count, ()), ("count_attr", o.count_some, ("colour",)), ("count_attr", o.count_some, ("shape",)),
-              ("extreme", o.extreme, ()), ("exist", o.exists, ()), ("exist", o.exists, ()), ("absent", o.absent, ())]
+    tasks += [
+        ("count", o.count, ()),
+        ("count_attr", o.count_some, ("colour",)),
+        ("count_attr", o.count_some, ("shape",)),
+        ("extreme", o.extreme, ()),
+        ("exist", o.exists, ()),
+        ("exist", o.exists, ()),
+        ("absent", o.absent, ()),
+    ]
     for t in r.sample(o.named, min(2, len(o.named))):
         tasks += [("ground", o.ground, (t,)), ("where", o.where, (t,))]
     if len(o.named) > 1:
@@ -195,7 +225,9 @@ def of_objects(r, scene):
         yield Conversation("multi", language, turns)
 
 
-READERS = dict(text=of_text, sums=of_sums, chart=of_chart, window=of_window, table=of_table, page=of_page, video=of_video)
+READERS = dict(
+    text=of_text, sums=of_sums, chart=of_chart, window=of_window, table=of_table, page=of_page, video=of_video
+)
 
 
 def conversations(r, scene):
@@ -213,6 +245,7 @@ def talk(r, test=False):
 
 def main():
     from pictures import KINDS, make
+
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--kind", choices=list(KINDS) + ["video"], default="objects")
     p.add_argument("--seed", type=int, default=1)

@@ -1,4 +1,5 @@
-"""Questions about text, sums, charts, windows, tables, pages and videos. See questions.py, which makes Conversations of these."""
+"""Questions about text, sums, charts, windows, tables, pages and videos. See questions.py, which makes Conversations of
+these."""
 from words import COLOURS, MOVES, SHAPES, zh_pair
 from wordings import say
 
@@ -17,10 +18,13 @@ def en_zh(english, chinese):
 
 
 def asked(r, wording, answers, /, **fields):
-    """make() for item: the wording asked and the answer in the same language. A field may be a pair of English and Chinese."""
+    """make() for item: the wording asked and the answer in the same language. A field may be a pair of English and
+    Chinese."""
+
     def make(language):
         own = {k: v[language] if isinstance(v, dict) else v for k, v in fields.items()}
         return say(r, wording, language, **own), answers[language] if isinstance(answers, dict) else answers
+
     return make
 
 
@@ -33,14 +37,24 @@ def of_text(r, scene):
     whole, colour, n = "\n".join(lines), scene.facts["colour"], len(lines)
     digits = whole.replace("\n", "").isdigit()
     for _ in range(2):
-        yield item(r, "ocr_digits" if digits else "ocr_text", asked(r, "number" if digits and n == 1 and r.random() < 0.5 else "read", whole))
+        yield item(
+            r,
+            "ocr_digits" if digits else "ocr_text",
+            asked(r, "number" if digits and n == 1 and r.random() < 0.5 else "read", whole),
+        )
     if n > 1:
         i = r.randrange(n)
         yield item(r, "ocr_line", asked(r, "line", lines[i], en=ORDINALS[i][0], zh=ORDINALS[i][1], n=i + 1))
     if n > 1 or r.random() < 0.2:
-        yield item(r, "ocr_line", asked(r, "lines", en_zh("There is 1 line." if n == 1 else f"There are {n} lines.", f"有{n}行。")))
+        yield item(
+            r,
+            "ocr_line",
+            asked(r, "lines", en_zh("There is 1 line." if n == 1 else f"There are {n} lines.", f"有{n}行。")),
+        )
     if n == 1 and " " not in whole and len(whole) > 1:
-        yield item(r, "ocr_count", asked(r, "characters", en_zh(f"There are {len(whole)} characters.", f"有{len(whole)}个字符。")))
+        yield item(
+            r, "ocr_count", asked(r, "characters", en_zh(f"There are {len(whole)} characters.", f"有{len(whole)}个字符。"))
+        )
     yield item(r, "ocr_color", asked(r, "text_colour", en_zh(f"The text is {colour}.", f"文字是{COLOURS[colour][1]}的。")))
     if r.random() < 0.4:
         language = r.choice(("en", "zh"))
@@ -64,7 +78,11 @@ def reasoning(a, op, b, result, language):
             out.append(f"{tens}{a1} + {b1}{' + 1' if carry else ''} = {a1 + b1 + carry}{stop}")
     else:
         borrow = int(a0 < b0)
-        out.append(f"{ones}{a0 + 10 * borrow} - {b0} = {a0 + 10 * borrow - b0}" + (("，借1" if zh else ", borrow 1") if borrow else "") + stop)
+        out.append(
+            f"{ones}{a0 + 10 * borrow} - {b0} = {a0 + 10 * borrow - b0}"
+            + (("，借1" if zh else ", borrow 1") if borrow else "")
+            + stop
+        )
         if a1 or b1:
             out.append(f"{tens}{a1} - {b1}{' - 1' if borrow else ''} = {a1 - b1 - borrow}{stop}")
     out.append(f"所以答案是 {result}。" if zh else f"So the answer is {result}.")
@@ -83,8 +101,12 @@ def of_sums(r, scene):
         yield dict(task="think", language=language, turns=[(say(r, "sum", language), thought)], thinking=True)
 
 
-PARTS = {"bar": (("bar", "bars"), "柱子"), "lying": (("bar", "bars"), "柱子"), "line": (("point", "points"), "点"),
-         "pie": (("slice", "slices"), "扇形")}
+PARTS = {
+    "bar": (("bar", "bars"), "柱子"),
+    "lying": (("bar", "bars"), "柱子"),
+    "line": (("point", "points"), "点"),
+    "pie": (("slice", "slices"), "扇形"),
+}
 
 
 def of_chart(r, scene):
@@ -96,14 +118,29 @@ def of_chart(r, scene):
             en, cn = ("largest", "大") if top is high else ("smallest", "小")
         # The answer's word is fixed per end, whatever the question called it.
         word, zh_word = ("highest", "高") if top is high else ("lowest", "低")
-        answer = en_zh(f"{top['name']} is the {word}, with a value of {top['value']}.", f"{top['name']}最{zh_word}，数值是{top['value']}。")
-        yield item(r, "chart_max", asked(r, "chart_extreme", answer, bar=en_zh(one, zh), en=en, size=size, zh=cn, big=big))
+        answer = en_zh(
+            f"{top['name']} is the {word}, with a value of {top['value']}.",
+            f"{top['name']}最{zh_word}，数值是{top['value']}。",
+        )
+        yield item(
+            r, "chart_max", asked(r, "chart_extreme", answer, bar=en_zh(one, zh), en=en, size=size, zh=cn, big=big)
+        )
     for i in r.sample(items, 2):
-        yield item(r, "chart_val", asked(r, "chart_value", en_zh(f"The value of {i['name']} is {i['value']}.", f"{i['name']}的数值是{i['value']}。"),
-                                         name=i["name"]))
+        yield item(
+            r,
+            "chart_val",
+            asked(
+                r,
+                "chart_value",
+                en_zh(f"The value of {i['name']} is {i['value']}.", f"{i['name']}的数值是{i['value']}。"),
+                name=i["name"],
+            ),
+        )
     yield item(r, "chart_list", asked(r, "chart_list", "\n".join(f"{i['name']}: {i['value']}" for i in items)))
     n = len(items)
-    yield item(r, "chart_count", asked(r, "chart_count", en_zh(f"There are {n} {many}.", f"有{n}个{zh}。"), bars=en_zh(many, zh)))
+    yield item(
+        r, "chart_count", asked(r, "chart_count", en_zh(f"There are {n} {many}.", f"有{n}个{zh}。"), bars=en_zh(many, zh))
+    )
     if not scene.facts["one_colour"]:
         i, c = r.choice(items), COLOURS
         en = f"Bar {i['name']} is {i['colour']}." if one == "bar" else f"{i['name']} is {i['colour']}."
@@ -119,16 +156,28 @@ def of_window(r, scene):
         return (x1 + x2) // 20 * 10, (y1 + y2) // 20 * 10
 
     for b in f["buttons"]:
-        yield item(r, "click", asked(r, "click", point_answer(*centre(b["box"]), b["label"]), name=b["label"]),
-                   region={"hit": scene.box1000(b["box"])})
+        yield item(
+            r,
+            "click",
+            asked(r, "click", point_answer(*centre(b["box"]), b["label"]), name=b["label"]),
+            region={"hit": scene.box1000(b["box"])},
+        )
     for x in f["fields"]:
         if r.random() < 0.5:
-            yield item(r, "click", asked(r, "click_field", point_answer(*centre(x["box"]), x["label"]), name=x["label"]),
-                       region={"hit": scene.box1000(x["box"])})
+            yield item(
+                r,
+                "click",
+                asked(r, "click_field", point_answer(*centre(x["box"]), x["label"]), name=x["label"]),
+                region={"hit": scene.box1000(x["box"])},
+            )
         yield item(r, "gui_read", asked(r, "field", x["value"] or en_zh("It is empty.", "是空的。"), name=x["label"]))
     yield item(r, "gui_read", asked(r, "title", f["title"]))
     n = len(f["buttons"])
-    yield item(r, "gui_read", asked(r, "buttons", en_zh("There is 1 button." if n == 1 else f"There are {n} buttons.", f"有{n}个按钮。")))
+    yield item(
+        r,
+        "gui_read",
+        asked(r, "buttons", en_zh("There is 1 button." if n == 1 else f"There are {n} buttons.", f"有{n}个按钮。")),
+    )
     for c in f["checks"]:
         answer = en_zh("Yes, it is checked.", "已勾选。") if c["on"] else en_zh("No, it is not checked.", "没有勾选。")
         yield item(r, "gui_read", asked(r, "check", answer, name=c["label"]))
@@ -161,14 +210,20 @@ def of_page(r, scene):
 
 def of_video(r, scene):
     f = scene.facts
-    shape, pair = en_zh(f["shape"], SHAPES[f["shape"]]), en_zh(f"{f['colour']} {f['shape']}", zh_pair(f["colour"], f["shape"]))
+    shape, pair = en_zh(f["shape"], SHAPES[f["shape"]]), en_zh(
+        f"{f['colour']} {f['shape']}", zh_pair(f["colour"], f["shape"])
+    )
     t, zh = f"{f['at']:.1f}", {c: COLOURS[c][1] for c in (f["colour"], f["other"])}
     if f["event"] == "move":
-        answer = en_zh(f"The {pair['en']} moves {MOVES[f['direction']][0]}.", f"{pair['zh']}向{MOVES[f['direction']][1]}移动。")
+        answer = en_zh(
+            f"The {pair['en']} moves {MOVES[f['direction']][0]}.", f"{pair['zh']}向{MOVES[f['direction']][1]}移动。"
+        )
         asked_for = "vid_move", "video_move", {}
     elif f["event"] == "change":
-        answer = en_zh(f"The {f['shape']} changes from {f['colour']} to {f['other']} at {t} seconds.",
-                       f"{shape['zh']}在{t}秒从{zh[f['colour']]}变成{zh[f['other']]}。")
+        answer = en_zh(
+            f"The {f['shape']} changes from {f['colour']} to {f['other']} at {t} seconds.",
+            f"{shape['zh']}在{t}秒从{zh[f['colour']]}变成{zh[f['other']]}。",
+        )
         asked_for = "vid_time", "video_change", {}
     else:
         verb = en_zh("appear", "出现") if f["event"] == "appear" else en_zh("disappear", "消失")

@@ -2,9 +2,10 @@
 
 Standard library only, because tools/demo/evaluate.py must run where there is no torch.
 
-An answer is right when its text equals the expected text (spaces at the ends aside). A question with a `region` is also right when
-its first bracketed list of numbers lies there: `{"box": [x1, y1, x2, y2]}` wants a box of intersection over union 0.5 or more,
-`{"hit": [x1, y1, x2, y2]}` wants a point inside. Coordinates are 0-1000 of the picture. A conversation is right when each turn is.
+An answer is right when its text equals the expected text (spaces at the ends aside). A question with a `region` is also
+right when its first bracketed list of numbers lies there: `{"box": [x1, y1, x2, y2]}` wants a box of intersection over
+union 0.5 or more, `{"hit": [x1, y1, x2, y2]}` wants a point inside. Coordinates are 0-1000 of the picture. A
+conversation is right when each turn is.
 """
 import re
 from collections import defaultdict

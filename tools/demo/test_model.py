@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Holds tools/demo/model.py to transformers' forward: python3 tools/demo/test_model.py models/demo
 
-Three checks in float32, each to 1e-3 of the logits: a picture with a question, two pictures of an odd shape with text between them and a
-video, and several branches packed behind one picture against each branch alone. Needs torch and transformers.
+Three checks in float32, each to 1e-3 of the logits: a picture with a question, two pictures of an odd shape with text
+between them and a video, and several branches packed behind one picture against each branch alone. Needs torch and
+transformers.
 """
 import sys
 
@@ -15,7 +16,8 @@ TOLERANCE = 1e-3
 
 
 def conversation(config, parts, rng):
-    """ids, M-RoPE positions [3, tokens] and grids of a row; parts: int (so many words) or ("image" | "video", t, gh, gw)."""
+    """ids, M-RoPE positions [3, tokens] and grids of a row; parts: int (so many words) or ("image" | "video", t, gh,
+    gw)."""
     ids, positions, following = [], [], 0
 
     def put(token, at):
@@ -43,8 +45,15 @@ def conversation(config, parts, rng):
 
 def as_batch(ids, positions, **more):
     n = len(ids)
-    batch = dict(ids=torch.tensor([ids]), positions=torch.tensor(positions).T[None], branch=torch.zeros(1, n, dtype=torch.long),
-                 upward=torch.ones(1, n), doc=torch.ones(1, n, dtype=torch.long), pictures=None, videos=None)
+    batch = dict(
+        ids=torch.tensor([ids]),
+        positions=torch.tensor(positions).T[None],
+        branch=torch.zeros(1, n, dtype=torch.long),
+        upward=torch.ones(1, n),
+        doc=torch.ones(1, n, dtype=torch.long),
+        pictures=None,
+        videos=None,
+    )
     batch.update(more)
     return batch
 
@@ -58,10 +67,16 @@ def report(name, a, b):
 def main(folder):
     from transformers import Qwen3VLForConditionalGeneration
     from model import patchify
-    theirs = Qwen3VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+
+    theirs = Qwen3VLForConditionalGeneration.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
     ours, rng, good = load_model(folder).eval(), np.random.default_rng(7), True
-    cases = {"a picture": ([9, ("image", 1, 10, 10), 12], (160, 160)), "two wide pictures": (
-        [3, ("image", 1, 8, 14), 5, ("image", 1, 8, 14), 8], (128, 224)), "a video": ([3, ("video", 3, 6, 6), 6], (96, 96))}
+    cases = {
+        "a picture": ([9, ("image", 1, 10, 10), 12], (160, 160)),
+        "two wide pictures": ([3, ("image", 1, 8, 14), 5, ("image", 1, 8, 14), 8], (128, 224)),
+        "a video": ([3, ("video", 3, 6, 6), 6], (96, 96)),
+    }
     with torch.no_grad():
         for name, (parts, (h, w)) in cases.items():
             ids, positions = conversation(ours.config, parts, rng)
@@ -70,9 +85,20 @@ def main(folder):
             frames = torch.from_numpy(rng.integers(0, 256, (count, 2 if video else 1, h, w, 3), dtype=np.uint8))
             pixels = patchify(frames).reshape(-1, 1536)
             grid = torch.tensor([[3, h // 16, w // 16]] if video else [[1, h // 16, w // 16]] * count)
-            kwargs = dict(pixel_values_videos=pixels, video_grid_thw=grid) if video else dict(pixel_values=pixels, image_grid_thw=grid)
-            want = theirs(input_ids=torch.tensor([ids]), position_ids=torch.tensor(positions).T[:, None], **kwargs).logits
-            batch = as_batch(ids, positions, videos=frames.reshape(1, -1, h, w, 3) if video else None, pictures=None if video else frames[:, 0])
+            kwargs = (
+                dict(pixel_values_videos=pixels, video_grid_thw=grid)
+                if video
+                else dict(pixel_values=pixels, image_grid_thw=grid)
+            )
+            want = theirs(
+                input_ids=torch.tensor([ids]), position_ids=torch.tensor(positions).T[:, None], **kwargs
+            ).logits
+            batch = as_batch(
+                ids,
+                positions,
+                videos=frames.reshape(1, -1, h, w, 3) if video else None,
+                pictures=None if video else frames[:, 0],
+            )
             good &= report(name, ours.logits(ours(batch)[0]), want)
         good &= packed(ours, rng)
     print("equal" if good else "DIFFERENT")
@@ -92,8 +118,10 @@ def packed(model, rng):
     row = model.logits(model(as_batch(ids, positions, branch=torch.tensor([branch]), pictures=picture))[0])[0]
     good, at = True, len(prefix)
     for i, b in enumerate(branches):
-        alone = model.logits(model(as_batch(prefix + b, start + [(base + j,) * 3 for j in range(len(b))], pictures=picture))[0])[0]
-        good &= report(f"branch {i + 1} of 3, packed", row[at:at + len(b)], alone[len(prefix):])
+        alone = model.logits(
+            model(as_batch(prefix + b, start + [(base + j,) * 3 for j in range(len(b))], pictures=picture))[0]
+        )[0]
+        good &= report(f"branch {i + 1} of 3, packed", row[at : at + len(b)], alone[len(prefix) :])
         at += len(b)
     return good
 

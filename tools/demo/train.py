@@ -2,17 +2,19 @@
 """Trains the demo model on generated pictures.
 
     # from nothing: first the vision tower alone, then everything
-    python3 tools/demo/train.py --out /tmp/run --stage vision --config models/demo --minutes 10 --device cuda
-    python3 tools/demo/train.py --out /tmp/run --stage joint --minutes 60 --device cuda
+    python3 tools/demo/train.py --out RUN --stage vision --config models/demo --minutes 10 --device cuda
+    python3 tools/demo/train.py --out RUN --stage joint --minutes 60 --device cuda
     # on from the shipped checkpoint
-    python3 tools/demo/train.py --out /tmp/run --stage joint --init models/demo --minutes 60 --device cpu
+    python3 tools/demo/train.py --out RUN --stage joint --init models/demo --minutes 60 --device cpu
 
-A run is a folder: state.pt (weights, optimisers, curriculum, counters: all that is needed to go on), curriculum.json (read by the
-processes that draw), tags.json and log.txt. Run the same command again and it picks up where it was; --minutes counts the time over all
-such runs of a stage. A stage begun in a folder that holds another stage's state takes that stage's weights and curriculum.
-state.pt is replaced by an atomic rename every --save minutes, after each stage, and on SIGINT or SIGTERM.
+A run is a folder: state.pt (weights, optimisers, curriculum, counters: all that is needed to go on), curriculum.json
+(read by the processes that draw), tags.json and log.txt. Run the same command again and it picks up where it was;
+--minutes counts the time over all such runs of a stage. A stage begun in a folder that holds another stage's state
+takes that stage's weights and curriculum. state.pt is replaced by an atomic rename every --save minutes, after each
+stage, and on SIGINT or SIGTERM.
 
-Without the vision stage joint training stands still: colours at 30 %, shapes at 15 % after 8,000 pictures (feasibility study).
+Without the vision stage joint training stands still: colours at 30 %, shapes at 15 % after 8,000 pictures (feasibility
+study).
 """
 import argparse
 import json
@@ -29,7 +31,7 @@ import torch.nn.functional as F
 
 import validation
 from batches import SIZES, Workers
-from curriculum import TASKS, Curriculum
+from curriculum import TASKS, TOP, Curriculum
 from model import load_model
 from optimizer import optimizers, set_rate
 from pictures import KINDS, make
@@ -55,7 +57,8 @@ def write_json(path, data):
 
 
 def tag_names(path, scenes=1200):
-    """The labels of the vision stage: those that turn up often enough to be learnt. Kept in the run's folder: the head's order depends on it."""
+    """The labels of the vision stage: those that turn up often enough to be learnt. Kept in the run's folder: the
+    head's order depends on it."""
     if not os.path.exists(path):
         r, seen = random.Random(3), Counter()
         for i in range(scenes):
@@ -96,11 +99,17 @@ def tag_loss(features, head, targets):
 
 def to_device(batch, device):
     """The arrays of a batch as tensors."""
+
     def tensor(x, kind):
         return None if x is None else torch.from_numpy(x).to(device, kind, non_blocking=True)
+
     out = {k: tensor(batch[k], torch.long) for k in ("ids", "labels", "branch", "doc")}
-    out.update(upward=tensor(batch["upward"], torch.bool), positions=tensor(batch["positions"], torch.float32),
-               pictures=tensor(batch["pictures"], torch.uint8), videos=tensor(batch["videos"], torch.uint8))
+    out.update(
+        upward=tensor(batch["upward"], torch.bool),
+        positions=tensor(batch["positions"], torch.float32),
+        pictures=tensor(batch["pictures"], torch.uint8),
+        videos=tensor(batch["videos"], torch.uint8),
+    )
     return out
 
 
@@ -115,6 +124,9 @@ class Run:
         state = self.load()
         self.model = load_model(self.config_folder, weights=bool(a.init) and state is None)
         self.head = torch.nn.Linear(self.model.config["text_config"]["hidden_size"], 4 * len(self.tags))
+        torch.nn.init.zeros_(
+            self.head.weight
+        )  # a trained tower gives large features, and a random head on them a huge loss
         torch.nn.init.constant_(self.head.bias, -4.5)
         self.counts = dict(step=0, seconds=0.0, pictures=0, questions=0)
         self.curriculum = Curriculum(kinds=a.kinds)
@@ -129,7 +141,13 @@ class Run:
             self.counts = state["counts"]
             for o, s in zip(self.opts, state["optimizers"]):
                 o.load_state_dict(s)
-        write_json(self.path("curriculum.json"), self.curriculum.state())
+        self.publish()
+
+    def publish(self):
+        """Hands the curriculum to the processes that draw. The vision stage has none: it sees pictures of every
+        level."""
+        everything = Curriculum({"levels": {k: TOP for k in TASKS}}, self.a.kinds)
+        write_json(self.path("curriculum.json"), (everything if self.a.stage == "vision" else self.curriculum).state())
 
     def path(self, name):
         return os.path.join(self.a.out, name)
@@ -140,8 +158,15 @@ class Run:
         return torch.load(self.path("state.pt"), map_location="cpu", weights_only=True)
 
     def save(self):
-        state = dict(stage=self.a.stage, model=self.model.state_dict(), head=self.head.state_dict(), optimizers=[o.state_dict() for o in self.opts],
-                     counts=self.counts, curriculum=self.curriculum.state(), config=self.config_folder)
+        state = dict(
+            stage=self.a.stage,
+            model=self.model.state_dict(),
+            head=self.head.state_dict(),
+            optimizers=[o.state_dict() for o in self.opts],
+            counts=self.counts,
+            curriculum=self.curriculum.state(),
+            config=self.config_folder,
+        )
         torch.save(state, self.path("state.pt.new"))
         os.replace(self.path("state.pt.new"), self.path("state.pt"))
 
@@ -159,7 +184,9 @@ class Run:
     def step(self, batch):
         """One step on a batch. Returns what to log, by name."""
         p = self.progress()
-        set_rate(self.opts, min(1, (self.counts["step"] + 1) / WARM_STEPS) * (1.0 if p < 0.45 else max(0.02, (1 - p) / 0.55)))
+        set_rate(
+            self.opts, min(1, (self.counts["step"] + 1) / WARM_STEPS) * (1.0 if p < 0.45 else max(0.02, (1 - p) / 0.55))
+        )
         with self.autocast():
             loss, shown = self.vision_loss(batch) if self.a.stage == "vision" else self.joint_loss(batch, p)
         loss.backward()
@@ -205,19 +232,30 @@ class Run:
         with torch.no_grad(), self.autocast():
             tally, at_level = validation.measure(self.model, self.config_folder, self.curriculum, self.a, to_device)
         changes = self.curriculum.learn({t: tally.rate(t) for t in tally.by_task}, at_level)
-        write_json(self.path("curriculum.json"), self.curriculum.state())
+        self.publish()
         by_task = " ".join(f"{t}={tally.rate(t):.2f}" for t in sorted(tally.by_task))
         levels = ",".join(f"{k}:{v}" for k, v in self.curriculum.levels.items())
-        self.log(f"{'final' if final else 'valid'} step {self.counts['step']} mean {tally.mean():.3f} levels {levels} {by_task}"
-                 + (f" | {changes}" if changes else ""))
+        self.log(
+            f"{'final' if final else 'valid'} step {self.counts['step']} mean {tally.mean():.3f} levels {levels} {by_task}"
+            + (f" | {changes}" if changes else "")
+        )
+        return changes
 
 
 def train(run):
     a, c = run.a, run.counts
     videos = 0 if a.stage == "vision" or (a.kinds and "video" not in a.kinds) else a.video_rows
     workers = Workers(a.workers, run.config_folder, a.length, a.rows, videos, run.path("curriculum.json"), a.kinds)
-    run.log(f"{a.stage}: {sum(p.numel() for p in run.model.parameters()):,} parameters, {len(run.tags)} tags, {a.device}, "
-            f"{'bfloat16' if a.bfloat16 else 'float32'}, from step {c['step']}, {c['seconds'] / 60:.1f} of {a.minutes} minutes done")
+    run.log(
+        f"{a.stage}: {sum(p.numel() for p in run.model.parameters()):,} parameters, {len(run.tags)} tags, {a.device}, "
+        f"{'bfloat16' if a.bfloat16 else 'float32'}, from step {c['step']}, {c['seconds'] / 60:.1f} of {a.minutes} minutes done"
+    )
+    if a.stage == "joint" and a.init and c["step"] == 0:
+        for _ in range(
+            TOP - 1
+        ):  # a model that knows something already is placed first, not led through the easy levels again
+            if "level" not in run.validate():
+                break
     shown, steps, waited = Counter(), 0, 0.0
     saved = validated = logged = last = time.monotonic()
     try:
@@ -232,8 +270,10 @@ def train(run):
             last = now
             if now - logged >= a.log:
                 means = " ".join(f"{k} {v / steps:.3f}" for k, v in sorted(shown.items()))
-                run.log(f"step {c['step']} {c['seconds'] / 60:.1f} min {means} | {(now - logged) / steps:.2f} s/step, {waited / (now - logged):.0%} "
-                        f"waiting, {c['pictures']} pictures, {c['questions']} questions")
+                run.log(
+                    f"step {c['step']} {c['seconds'] / 60:.1f} min {means} | {(now - logged) / steps:.2f} s/step, {waited / (now - logged):.0%} "
+                    f"waiting, {c['pictures']} pictures, {c['questions']} questions"
+                )
                 shown, steps, waited, logged = Counter(), 0, 0.0, now
             if a.stage == "joint" and now - validated >= 60 * a.validate:
                 run.validate()
@@ -254,22 +294,41 @@ def arguments():
     p.add_argument("--out", required=True, help="the run's folder")
     p.add_argument("--stage", choices=("vision", "joint"), default="joint")
     p.add_argument("--init", help="begin with this checkpoint's weights, such as models/demo")
-    p.add_argument("--config", default="models/demo", help="without --init: config.json and tokenizer.json come from here")
+    p.add_argument(
+        "--config", default="models/demo", help="without --init: config.json and tokenizer.json come from here"
+    )
     p.add_argument("--minutes", type=float, default=60, help="training time of this stage, over all runs")
     p.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
-    p.add_argument("--precision", choices=("auto", "bfloat16", "float32"), default="auto", help="auto: bfloat16 where the hardware has it")
+    p.add_argument(
+        "--precision",
+        choices=("auto", "bfloat16", "float32"),
+        default="auto",
+        help="auto: bfloat16 where the hardware has it",
+    )
     p.add_argument("--rows", type=int, default=16, help="rows of pictures a step")
     p.add_argument("--video-rows", type=int, default=2, help="rows of videos a step")
     p.add_argument("--length", type=int, default=320, help="tokens a row")
     p.add_argument("--lr", type=float, default=3e-3)
-    p.add_argument("--vision-lr", type=float, default=0.3, help="the vision blocks' rate as a share of --lr (1 in the vision stage)")
-    p.add_argument("--tag-weight", type=float, default=0.1, help="weight of the labels' loss in the joint stage, fading by 60 %% of it")
+    p.add_argument(
+        "--vision-lr",
+        type=float,
+        default=0.3,
+        help="the vision blocks' rate as a share of --lr (1 in the vision stage)",
+    )
+    p.add_argument(
+        "--tag-weight",
+        type=float,
+        default=0.1,
+        help="weight of the labels' loss in the joint stage, fading by 60 %% of it",
+    )
     p.add_argument("--kinds", nargs="*", choices=list(TASKS), help="only these kinds of pictures")
     p.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="processes that draw")
     p.add_argument("--threads", type=int, default=0, help="torch's threads (0: its own choice)")
     p.add_argument("--log", type=float, default=30, help="seconds between lines of the log")
     p.add_argument("--validate", type=float, default=6, help="minutes between validations")
-    p.add_argument("--valid-pictures", type=int, default=24, help="pictures of each kind, and again at the curriculum's level")
+    p.add_argument(
+        "--valid-pictures", type=int, default=24, help="pictures of each kind, and again at the curriculum's level"
+    )
     p.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
     p.add_argument("--seed", type=int, default=0, help="of fresh weights")
     a = p.parse_args()
@@ -288,6 +347,7 @@ def main():
 
     def end(signum, frame):
         run.stop = True
+
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     train(run)

@@ -1,7 +1,9 @@
-"""Accuracy by task on held-out scenes, teacher-forced: the answer is right when every token is the likeliest given the right ones before.
+"""Accuracy by task on held-out scenes, teacher-forced: the answer is right when every token is the likeliest given the
+right ones before.
 
-It is a little kinder than real generation (tools/demo/evaluate.py), since a wrong token does not lead the next ones astray; for answers with
-coordinates the likeliest tokens are read as text and judged by the region, as everywhere (tools/demo/scoring.py).
+It is a little kinder than real generation (tools/demo/evaluate.py), since a wrong token does not lead the next ones
+astray; for answers with coordinates the likeliest tokens are read as text and judged by the region, as everywhere
+(tools/demo/scoring.py).
 """
 import random
 
@@ -16,7 +18,8 @@ LENGTH = 640  # long enough for every conversation of a picture
 
 
 def batches(folder, curriculum, pictures, kinds):
-    """(kind, at its level?, batch) for all kinds: half at level 6, half at the curriculum's level, always the same at the same level."""
+    """(kind, at its level?, batch) for all kinds: half at level 6, half at the curriculum's level, always the same at
+    the same level."""
     batcher, fresh, cached = Batcher(folder, LENGTH), Curriculum(), batches.cache
     for kind in kinds:
         for level, own in ((6, False), (curriculum.levels[kind], True)):
@@ -26,8 +29,19 @@ def batches(folder, curriculum, pictures, kinds):
                 for i in range(0, pictures, 8):
                     rows, size = min(8, pictures - i), SIZES[(i // 8) % 4]
                     video = kind == "video"
-                    made.append(batcher.batch(r, fresh, 0 if video else rows, rows if video else 0, size=size, kind=kind, level=level,
-                                              test=True, single=True))
+                    made.append(
+                        batcher.batch(
+                            r,
+                            fresh,
+                            0 if video else rows,
+                            rows if video else 0,
+                            size=size,
+                            kind=kind,
+                            level=level,
+                            test=True,
+                            single=True,
+                        )
+                    )
                 cached[key] = made
             for batch in cached[key]:
                 yield kind, own, batch

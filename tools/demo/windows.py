@@ -1,7 +1,8 @@
-"""Windows with controls, tables and small web pages, in several looks: flat, rounded, dark, old grey, with and without menus.
+"""Windows with controls, tables and small web pages, in several looks: flat, rounded, dark, old grey, with and without
+menus.
 
-Facts of a window: title, menus, fields (label, value, box), checks (label, on, box), buttons (label, box). Of a table: header, rows.
-Of a page: elements, a list of (element, text or list of texts), top to bottom.
+Facts of a window: title, menus, fields (label, value, box), checks (label, on, box), buttons (label, box). Of a table:
+header, rows. Of a page: elements, a list of (element, text or list of texts), top to bottom.
 """
 import words
 from canvas import Canvas, Scene, light, near, pick_font
@@ -48,7 +49,12 @@ class Form:
 def draw_title(form):
     r, c = form.r, form.canvas
     c.rect(form.box, form.face, near(r, (110, 110, 110), 25), radius=form.radius)
-    title, bar = r.choice(form.words(words.TITLES, words.ZH_TITLES)), (form.x1, form.y1, form.x2, form.y1 + r.uniform(17, 21))
+    title, bar = r.choice(form.words(words.TITLES, words.ZH_TITLES)), (
+        form.x1,
+        form.y1,
+        form.x2,
+        form.y1 + r.uniform(17, 21),
+    )
     c.rect(bar, form.bar, radius=form.radius)
     form.text(bar[0] + 6, bar[1] + 4, title, ink_on(form.bar))
     if r.random() < 0.5:  # the cross that closes it
@@ -80,7 +86,9 @@ def draw_menus(form):
 def draw_fields(form, level):
     r, c, out = form.r, form.canvas, []
     most = 1 if level <= 2 else 3
-    for name in r.sample(form.words(words.LABELS, words.ZH_LABELS), r.choices(range(most + 1), (1, 3, 3, 1.5)[:most + 1])[0]):
+    for name in r.sample(
+        form.words(words.LABELS, words.ZH_LABELS), r.choices(range(most + 1), (1, 3, 3, 1.5)[: most + 1])[0]
+    ):
         if form.y + 20 > form.y2 - 30:
             break
         value = r.choice(form.words(words.VALUES, words.ZH_VALUES)) if r.random() < 0.7 else ""
@@ -141,8 +149,14 @@ def draw_buttons(form, level):
 def window(r, height, width, level, test):
     form = Form(r, height, width)
     title = draw_title(form)
-    facts = dict(title=title, menus=draw_menus(form) if level >= 4 else [], fields=draw_fields(form, level),
-                 checks=draw_checks(form) if level >= 3 else [], buttons=draw_buttons(form, level), chinese=form.chinese)
+    facts = dict(
+        title=title,
+        menus=draw_menus(form) if level >= 4 else [],
+        fields=draw_fields(form, level),
+        checks=draw_checks(form) if level >= 3 else [],
+        buttons=draw_buttons(form, level),
+        chinese=form.chinese,
+    )
     return Scene("window", form.canvas, facts)
 
 
@@ -157,7 +171,11 @@ def table(r, height, width, level, test):
     path, size = pick_font(r, "中" if chinese else "a"), r.uniform(10.5, 13)
     pitch_x, pitch_y = (width - 16) / columns, min(26, (height - 16) / (len(rows) + 1))
     x0, y0, ink = r.uniform(4, 12), r.uniform(4, height - pitch_y * (len(rows) + 1) - 4), near(r, (50, 50, 50), 30)
-    grid, stripes, head = r.random() < 0.6, r.random() < 0.4, r.choice(((220, 226, 235), (60, 100, 160), (235, 235, 235)))
+    grid, stripes, head = (
+        r.random() < 0.6,
+        r.random() < 0.4,
+        r.choice(((220, 226, 235), (60, 100, 160), (235, 235, 235))),
+    )
     for i, line in enumerate([header] + rows):
         y = y0 + i * pitch_y
         face = head if i == 0 else (242, 244, 248) if stripes and i % 2 else None
@@ -168,7 +186,10 @@ def table(r, height, width, level, test):
             if grid:
                 canvas.rect(box, outline=near(r, (150, 150, 150), 20))
             _, h = canvas.text_size(cell, path, size)
-            canvas.tag(canvas.text(box[0] + 5, y + (pitch_y - h) / 2, cell, path, size, ink_on(face) if face else ink), "text:" + cell)
+            canvas.tag(
+                canvas.text(box[0] + 5, y + (pitch_y - h) / 2, cell, path, size, ink_on(face) if face else ink),
+                "text:" + cell,
+            )
     return Scene("table", canvas, dict(header=header, rows=rows))
 
 

@@ -2,14 +2,18 @@
 
     say(r, "colour", "en", thing="star")  ->  "hey, what colour is the star"
 
-A model trained on a few wordings answers only those: the feasibility study's was right 41 % of the time in its own wordings and 8 % in
-natural ones. So wordings differ in grammar (questions, orders, fragments), politeness, spelling (colour and color), case and punctuation.
+A model trained on a few wordings answers only those: the feasibility study's was right 41 % of the time in its own
+wordings and 8 % in natural ones. So wordings differ in grammar (questions, orders, fragments), politeness, spelling
+(colour and color), case and punctuation.
 """
 TEXT = {}
 
 
 def task(name, english, chinese):
-    TEXT[name] = {"en": [x.strip() for x in english.strip().splitlines()], "zh": [x.strip() for x in chinese.strip().splitlines()]}
+    TEXT[name] = {
+        "en": [x.strip() for x in english.strip().splitlines()],
+        "zh": [x.strip() for x in chinese.strip().splitlines()],
+    }
 
 
 def say(r, wording, language, /, **fields):
@@ -18,7 +22,18 @@ def say(r, wording, language, /, **fields):
     return careless(r, polite(r, text, language), language)
 
 
-EN_BEFORE = ["Please tell me: ", "Hey, ", "Hi! ", "Quick question: ", "Look at the picture. ", "Excuse me, ", "Tell me, ", "Ok, ", "So ", "Now: "]
+EN_BEFORE = [
+    "Please tell me: ",
+    "Hey, ",
+    "Hi! ",
+    "Quick question: ",
+    "Look at the picture. ",
+    "Excuse me, ",
+    "Tell me, ",
+    "Ok, ",
+    "So ",
+    "Now: ",
+]
 EN_AFTER = [" Thanks!", " please", " Please answer briefly.", " Thank you."]
 ZH_BEFORE = ["请问", "请问一下，", "你好，", "麻烦看一下，", "帮我看看，", "请看图。", "那么", "问一下，"]
 ZH_AFTER = ["谢谢", "谢谢！", "请回答。"]
@@ -36,7 +51,8 @@ def polite(r, text, language):
 
 
 def careless(r, text, language):
-    """Lower case, no punctuation, doubled marks, the other alphabet's question mark. Names in quotes keep their case."""
+    """Lower case, no punctuation, doubled marks, the other alphabet's question mark. Names in quotes keep their
+    case."""
     if r.random() < 0.22 and text and text[-1] in ".?。？":
         text = text[:-1]
     elif r.random() < 0.05 and text.endswith(("?", "？")):
@@ -46,7 +62,9 @@ def careless(r, text, language):
     return text
 
 
-task("colour", """What color is the {thing}?
+task(
+    "colour",
+    """What color is the {thing}?
 What colour is the {thing}?
 What is the color of the {thing}?
 Tell me the color of the {thing}.
@@ -63,7 +81,8 @@ I can't tell, what color is that {thing}?
 Identify the color of the {thing} in this image.
 What color does the {thing} have?
 Give me the {thing}'s colour.
-Look at the {thing}. What color is it?""", """{thing}是什么颜色？
+Look at the {thing}. What color is it?""",
+    """{thing}是什么颜色？
 图中的{thing}是什么颜色的？
 {thing}的颜色是什么？
 告诉我{thing}的颜色。
@@ -78,8 +97,11 @@ Look at the {thing}. What color is it?""", """{thing}是什么颜色？
 {thing}的颜色？
 那个{thing}是什么颜色的？
 请说出{thing}的颜色。
-图片中{thing}的颜色是哪一种？""")
-task("shape", """What shape is the {colour} object?
+图片中{thing}的颜色是哪一种？""",
+)
+task(
+    "shape",
+    """What shape is the {colour} object?
 What is the shape of the {colour} object?
 Which shape is {colour}?
 What is the {colour} thing?
@@ -94,7 +116,8 @@ Which figure is drawn in {colour}?
 What is drawn in {colour}?
 What kind of shape is the {colour} one?
 I see something {colour}. What is it?
-Could you name the {colour} figure?""", """{colour}的物体是什么形状？
+Could you name the {colour} figure?""",
+    """{colour}的物体是什么形状？
 {colour}物体的形状是什么？
 图中{colour}的是什么形状？
 {colour}的是什么？
@@ -108,8 +131,11 @@ Could you name the {colour} figure?""", """{colour}的物体是什么形状？
 你看{colour}的那个是什么形状？
 识别{colour}的形状。
 {colour}的那一个叫什么？
-什么图形是{colour}的？""")
-task("count", """How many objects are there?
+什么图形是{colour}的？""",
+)
+task(
+    "count",
+    """How many objects are there?
 How many shapes are in the image?
 Count the objects.
 How many objects can you see in the picture?
@@ -124,7 +150,8 @@ How many items does the image contain?
 Tell me how many objects there are.
 In total, how many shapes are shown?
 What's the total count of objects?
-The picture has how many shapes?""", """图中有几个物体？
+The picture has how many shapes?""",
+    """图中有几个物体？
 图片里一共有多少个图形？
 数一数有几个物体。
 有多少个物体？
@@ -138,8 +165,11 @@ The picture has how many shapes?""", """图中有几个物体？
 图片中物体有几个？
 请数一下图形的个数。
 图中的图形总数是多少？
-有几个形状？""")
-task("count_attr", """How many {things} are there?
+有几个形状？""",
+)
+task(
+    "count_attr",
+    """How many {things} are there?
 Count the {things}.
 How many {things} can you see?
 How many {things} does the picture have?
@@ -153,7 +183,8 @@ How many {things} do you find in the image?
 I need the number of {things}.
 In the picture, how many {things} are there?
 How many {things} are shown?
-The number of {things}?""", """有几个{things}？
+The number of {things}?""",
+    """有几个{things}？
 图中有多少个{things}？
 数一数{things}。
 {things}有几个？
@@ -167,8 +198,11 @@ The number of {things}?""", """有几个{things}？
 有多少个{things}？
 {things}总共几个？
 说说有几个{things}。
-图里能找到几个{things}？""")
-task("exist", """Is there a {thing}?
+图里能找到几个{things}？""",
+)
+task(
+    "exist",
+    """Is there a {thing}?
 Can you see a {thing}?
 Does the image contain a {thing}?
 Is a {thing} in the picture?
@@ -182,7 +216,8 @@ Check whether there is a {thing}.
 Tell me if there's a {thing}.
 Is a {thing} visible?
 I am looking for a {thing}. Is there one?
-Does a {thing} appear in this image?""", """有{thing}吗？
+Does a {thing} appear in this image?""",
+    """有{thing}吗？
 图中有没有{thing}？
 能看到{thing}吗？
 图片里有{thing}吗？
@@ -196,8 +231,11 @@ Does a {thing} appear in this image?""", """有{thing}吗？
 检查一下有没有{thing}。
 画面中有{thing}吗？
 我在找{thing}，有吗？
-图中是否出现了{thing}？""")
-task("where", """Where is the {thing}?
+图中是否出现了{thing}？""",
+)
+task(
+    "where",
+    """Where is the {thing}?
 Where in the image is the {thing}?
 In which part of the picture is the {thing}?
 What is the position of the {thing}?
@@ -211,7 +249,8 @@ The {thing} is where in the picture?
 Describe the location of the {thing}.
 Where do you see the {thing}?
 Where should I look for the {thing}?
-Could you say where the {thing} is?""", """{thing}在哪里？
+Could you say where the {thing} is?""",
+    """{thing}在哪里？
 {thing}在图片的什么位置？
 {thing}在哪？
 {thing}位于图中什么地方？
@@ -225,8 +264,11 @@ Could you say where the {thing} is?""", """{thing}在哪里？
 你看到{thing}在哪里？
 在图片的哪个部分可以看到{thing}？
 说说{thing}在什么位置。
-{thing}在图的哪边？""")
-task("relation", """Where is the {a} relative to the {b}?
+{thing}在图的哪边？""",
+)
+task(
+    "relation",
+    """Where is the {a} relative to the {b}?
 What is the position of the {a} relative to the {b}?
 Where is the {a} compared with the {b}?
 On which side of the {b} is the {a}?
@@ -240,7 +282,8 @@ Is the {a} left, right, above or below the {b}?
 relative to the {b}, where's the {a}?
 Where does the {a} lie from the {b}?
 The {a} is on what side of the {b}?
-Where do I find the {a} if I start at the {b}?""", """{a}在{b}的哪个方向？
+Where do I find the {a} if I start at the {b}?""",
+    """{a}在{b}的哪个方向？
 {a}在{b}的哪一边？
 {a}相对于{b}在哪里？
 {a}位于{b}的什么方位？
@@ -254,8 +297,11 @@ Where do I find the {a} if I start at the {b}?""", """{a}在{b}的哪个方向�
 告诉我{a}在{b}的哪边。
 {a}在{b}的哪里？
 请问{a}在{b}哪个方向？
-相对{b}来说，{a}在哪？""")
-task("relation_check", """Is the {a} {side} the {b}?
+相对{b}来说，{a}在哪？""",
+)
+task(
+    "relation_check",
+    """Is the {a} {side} the {b}?
 Would you say the {a} is {side} the {b}?
 Is it true that the {a} is {side} the {b}?
 Does the {a} lie {side} the {b}?
@@ -269,7 +315,8 @@ True or not: the {a} is {side} the {b}?
 Am I right that the {a} is {side} the {b}?
 Look: is the {a} {side} the {b}?
 Is the {a} placed {side} the {b}?
-Tell me whether the {a} is {side} the {b}.""", """{a}在{b}的{side}吗？
+Tell me whether the {a} is {side} the {b}.""",
+    """{a}在{b}的{side}吗？
 {a}是在{b}的{side}吗？
 {a}是不是在{b}的{side}？
 {a}在不在{b}的{side}？
@@ -283,8 +330,11 @@ Tell me whether the {a} is {side} the {b}.""", """{a}在{b}的{side}吗？
 {a}真的在{b}的{side}吗？
 判断：{a}在{b}的{side}。
 {a}处于{b}的{side}吗？
-{a}是否位于{b}的{side}？""")
-task("extreme", """What is the {end} object?
+{a}是否位于{b}的{side}？""",
+)
+task(
+    "extreme",
+    """What is the {end} object?
 Which object is the {end} one?
 Which object is {end}?
 What do you see {end}?
@@ -298,7 +348,8 @@ Identify the {end} object.
 Find the {end} object. What is it?
 which one is {end}
 Can you name the {end} shape?
-What object is placed {end}?""", """{end}的物体是什么？
+What object is placed {end}?""",
+    """{end}的物体是什么？
 {end}是什么？
 {end}的是什么图形？
 哪个物体在{end}？
@@ -312,8 +363,11 @@ What object is placed {end}?""", """{end}的物体是什么？
 {end}是哪个图形？
 {end}的东西是什么？
 找出{end}的物体。
-{end}那个物体是什么？""")
-task("describe", """Describe the image.
+{end}那个物体是什么？""",
+)
+task(
+    "describe",
+    """Describe the image.
 What is in the picture?
 What do you see?
 Please describe this picture from left to right.
@@ -332,7 +386,8 @@ Which objects are there, from left to right?
 Summarize the picture.
 What objects does the image contain?
 Describe this.
-What am I looking at?""", """描述一下这张图片。
+What am I looking at?""",
+    """描述一下这张图片。
 图片里有什么？
 你看到了什么？
 请从左到右描述图片。
@@ -349,8 +404,11 @@ What am I looking at?""", """描述一下这张图片。
 给这张图写个说明。
 画面上有什么？
 你能看到哪些东西？
-讲讲这张图片。""")
-task("ground", """Locate the {thing} and output its bounding box in JSON.
+讲讲这张图片。""",
+)
+task(
+    "ground",
+    """Locate the {thing} and output its bounding box in JSON.
 Where is the {thing}? Answer with a bbox in JSON format.
 Detect the {thing}, output JSON.
 Give the bounding box of the {thing}.
@@ -365,7 +423,8 @@ Detect: {thing}. Format: JSON with bbox_2d and label.
 Please mark the {thing} with a bounding box.
 bbox of the {thing}?
 Show me exactly where the {thing} is with a box in JSON.
-I need the {thing}'s bounding box.""", """定位{thing}，以JSON格式输出边界框。
+I need the {thing}'s bounding box.""",
+    """定位{thing}，以JSON格式输出边界框。
 检测图中的{thing}，输出JSON。
 请给出{thing}的边界框坐标。
 用JSON格式输出{thing}的位置。
@@ -379,4 +438,5 @@ I need the {thing}'s bounding box.""", """定位{thing}，以JSON格式输出边
 给我{thing}的检测框。
 检测{thing}。
 标出{thing}的bbox_2d。
-定位图中的{thing}。""")
+定位图中的{thing}。""",
+)

@@ -1,7 +1,9 @@
 """More wordings: windows, tables, pages, videos and small talk. See wordings.py."""
 from wordings import task
 
-task("title", """What is the title of the window?
+task(
+    "title",
+    """What is the title of the window?
 What is the window called?
 Read the window's title.
 Which title does the window have?
@@ -15,7 +17,8 @@ Read the title bar.
 The window is called what?
 Name this window.
 What dialog is this?
-Give me the window title.""", """窗口的标题是什么？
+Give me the window title.""",
+    """窗口的标题是什么？
 这个窗口叫什么？
 读出窗口标题。
 标题是什么？
@@ -29,8 +32,11 @@ Give me the window title.""", """窗口的标题是什么？
 这个对话框的标题是什么？
 界面的标题是什么？
 窗口顶部的文字是什么？
-这个界面叫什么？""")
-task("buttons", """How many buttons are there?
+这个界面叫什么？""",
+)
+task(
+    "buttons",
+    """How many buttons are there?
 Count the buttons.
 How many buttons does the window have?
 What is the number of buttons?
@@ -44,7 +50,8 @@ Can you count the buttons?
 How many buttons are shown?
 Give the button count.
 How many different buttons are there?
-In total, how many buttons?""", """有几个按钮？
+In total, how many buttons?""",
+    """有几个按钮？
 窗口里有多少个按钮？
 数一数按钮。
 一共几个按钮？
@@ -58,8 +65,11 @@ In total, how many buttons?""", """有几个按钮？
 能看到几个按钮？
 请数一下按钮。
 有多少按钮？
-按钮几个？""")
-task("check", """Is the {name} box checked?
+按钮几个？""",
+)
+task(
+    "check",
+    """Is the {name} box checked?
 Is {name} checked?
 Is {name} ticked?
 Is the checkbox {name} on?
@@ -73,7 +83,8 @@ Is there a check mark at {name}?
 is {name} enabled
 Is the option {name} active?
 Check the state of {name}.
-Does the {name} box have a tick?""", """{name}勾选了吗？
+Does the {name} box have a tick?""",
+    """{name}勾选了吗？
 {name}有没有打勾？
 {name}选中了吗？
 {name}是否勾选？
@@ -87,8 +98,11 @@ Does the {name} box have a tick?""", """{name}勾选了吗？
 {name}复选框勾了没有？
 {name}是勾选状态吗？
 {name}启用了吗？
-{name}勾上了吗？""")
-task("controls", """List all controls in the screenshot.
+{name}勾上了吗？""",
+)
+task(
+    "controls",
+    """List all controls in the screenshot.
 What controls are in this window?
 List the controls.
 Describe this window.
@@ -102,7 +116,8 @@ Enumerate the controls.
 what can I do in this window
 Show the structure of the window.
 Name all fields and buttons.
-Which controls do you see?""", """列出界面上的所有控件。
+Which controls do you see?""",
+    """列出界面上的所有控件。
 这个窗口里有哪些控件？
 列出控件。
 描述这个窗口。
@@ -116,8 +131,11 @@ Which controls do you see?""", """列出界面上的所有控件。
 有哪些输入框和按钮？
 说说这个界面。
 列出所有按钮和输入框。
-窗口包含哪些控件？""")
-task("cell", """What is the {column} of {name}?
+窗口包含哪些控件？""",
+)
+task(
+    "cell",
+    """What is the {column} of {name}?
 Read the {column} of {name} in the table.
 Which {column} does {name} have?
 In the row {name}, what is the {column}?
@@ -131,7 +149,8 @@ Give me the {column} of {name}.
 What {column} is listed for {name}?
 Which number is in the {column} column for {name}?
 How much is the {column} of {name}?
-In the table, what's {name}'s {column}?""", """{name}的{column}是多少？
+In the table, what's {name}'s {column}?""",
+    """{name}的{column}是多少？
 表格中{name}的{column}是多少？
 {name}这一行的{column}是什么？
 查一下{name}的{column}。
@@ -145,8 +164,11 @@ In the table, what's {name}'s {column}?""", """{name}的{column}是多少？
 {name}有多少{column}？
 看表，{name}的{column}是多少？
 {name}那行{column}是多少？
-{name}的{column}数值是什么？""")
-task("table", """Read the table.
+{name}的{column}数值是什么？""",
+)
+task(
+    "table",
+    """Read the table.
 Convert the table to Markdown.
 Write the table as Markdown.
 What does the table contain?
@@ -160,7 +182,8 @@ table to markdown
 What is in the table?
 Type out this table.
 Show the whole table.
-Recognize the table.""", """读出表格。
+Recognize the table.""",
+    """读出表格。
 把表格转换成Markdown。
 用Markdown写出这个表格。
 表格里有什么？
@@ -174,8 +197,11 @@ Recognize the table.""", """读出表格。
 转写表格。
 请给出整个表格。
 表格转Markdown。
-写出表格的每一行。""")
-task("html", """Convert this page to HTML.
+写出表格的每一行。""",
+)
+task(
+    "html",
+    """Convert this page to HTML.
 Write the HTML of this page.
 Give me the HTML code.
 Turn this screenshot into HTML.
@@ -189,7 +215,8 @@ Code this layout in HTML.
 Produce the HTML of the screenshot.
 Rebuild this page as HTML.
 Output HTML for the picture.
-I need this page as HTML.""", """把这个页面转换成HTML。
+I need this page as HTML.""",
+    """把这个页面转换成HTML。
 写出这个页面的HTML代码。
 生成这个页面的HTML。
 把截图变成HTML。
@@ -203,8 +230,11 @@ I need this page as HTML.""", """把这个页面转换成HTML。
 写一个这样的网页。
 用HTML写出这个界面。
 请把页面转成HTML。
-输出页面的HTML。""")
-task("heading", """What is the heading?
+输出页面的HTML。""",
+)
+task(
+    "heading",
+    """What is the heading?
 Read the heading.
 What does the headline say?
 Which heading does the page have?
@@ -218,7 +248,8 @@ Give me the headline.
 What is the page about, by its heading?
 The heading is what?
 Which word is the heading?
-What is the page's heading?""", """标题是什么？
+What is the page's heading?""",
+    """标题是什么？
 页面的标题是什么？
 读出标题。
 大标题写了什么？
@@ -232,8 +263,11 @@ What is the page's heading?""", """标题是什么？
 页面的大标题是什么？
 看一下标题是什么。
 标题的文字是什么？
-这个网页的标题是什么？""")
-task("video_move", """Which direction does the object move?
+这个网页的标题是什么？""",
+)
+task(
+    "video_move",
+    """Which direction does the object move?
 How does the {shape} move?
 In which direction is the {thing} moving?
 Where does the object go?
@@ -247,7 +281,8 @@ How does the object move?
 In what direction does the {shape} travel?
 Does it go left, right, up or down?
 What is the direction of motion?
-Where does the {shape} move?""", """物体向哪个方向移动？
+Where does the {shape} move?""",
+    """物体向哪个方向移动？
 {shape}怎样移动？
 {thing}朝哪个方向运动？
 物体往哪边走？
@@ -261,8 +296,11 @@ Where does the {shape} move?""", """物体向哪个方向移动？
 它是往左、往右、往上还是往下？
 {shape}向哪边移动？
 说说物体移动的方向。
-物体怎么移动？""")
-task("video_time", """When does the object {verb}?
+物体怎么移动？""",
+)
+task(
+    "video_time",
+    """When does the object {verb}?
 When does the {shape} {verb}?
 At what time does the {thing} {verb}?
 At which second does it {verb}?
@@ -276,7 +314,8 @@ In which second does the {shape} {verb}?
 After how many seconds does it {verb}?
 At what point does the object {verb}?
 When in the video does the {thing} {verb}?
-Find the moment the {shape} {verb}s.""", """物体什么时候{verb}？
+Find the moment the {shape} {verb}s.""",
+    """物体什么时候{verb}？
 {shape}什么时候{verb}？
 {thing}在第几秒{verb}？
 它在第几秒{verb}？
@@ -290,8 +329,11 @@ Find the moment the {shape} {verb}s.""", """物体什么时候{verb}？
 什么时候{verb}？
 物体{verb}的时间是多少？
 请给出{thing}{verb}的时间。
-在哪一秒{verb}？""")
-task("video_change", """What changes in the video?
+在哪一秒{verb}？""",
+)
+task(
+    "video_change",
+    """What changes in the video?
 When does the color change?
 What happens to the color?
 How does the {shape} change?
@@ -305,7 +347,8 @@ When does the {shape} change color?
 From which color to which does it change?
 Tell me what changes and when.
 What happens to the {shape}?
-Explain the change in the video.""", """视频中有什么变化？
+Explain the change in the video.""",
+    """视频中有什么变化？
 颜色什么时候变化？
 颜色怎么变了？
 {shape}有什么变化？
@@ -319,8 +362,11 @@ Explain the change in the video.""", """视频中有什么变化？
 后来发生了什么变化？
 第几秒颜色变了？
 颜色在什么时候变？
-视频里什么东西变了？""")
-task("video_describe", """Describe the video.
+视频里什么东西变了？""",
+)
+task(
+    "video_describe",
+    """Describe the video.
 What happens in the video?
 What happens?
 Tell me about this video.
@@ -334,7 +380,8 @@ Describe what happens over time.
 What is this video about?
 Can you describe the clip?
 Watch the video and tell me what happens.
-Caption this video.""", """描述这个视频。
+Caption this video.""",
+    """描述这个视频。
 视频里发生了什么？
 发生了什么？
 说说这个视频。
@@ -348,8 +395,11 @@ Caption this video.""", """描述这个视频。
 视频里有什么？
 介绍一下视频。
 这个视频是什么内容？
-说明视频中发生的事。""")
-task("video_shape", """What shape is the object in the video?
+说明视频中发生的事。""",
+)
+task(
+    "video_shape",
+    """What shape is the object in the video?
 Which shape do you see in the video?
 What is the object's shape?
 Name the shape in the clip.
@@ -363,7 +413,8 @@ Identify the shape in the video.
 What shape is shown?
 What's the moving thing's shape?
 Is it a circle, a star or something else?
-Which figure is it?""", """视频中的物体是什么形状？
+Which figure is it?""",
+    """视频中的物体是什么形状？
 视频里是什么图形？
 物体是什么形状？
 它是什么形状的？
@@ -377,8 +428,11 @@ Which figure is it?""", """视频中的物体是什么形状？
 识别视频里的形状。
 视频里的东西是什么形状？
 物体的形状是什么？
-是圆形还是别的形状？""")
-task("and", """And the {thing}?
+是圆形还是别的形状？""",
+)
+task(
+    "and",
+    """And the {thing}?
 What about the {thing}?
 How about the {thing}?
 and {thing}?
@@ -387,7 +441,8 @@ Now the {thing}.
 The {thing} too, please.
 Same question for the {thing}.
 Then the {thing}?
-And that {thing}?""", """那{thing}呢？
+And that {thing}?""",
+    """那{thing}呢？
 {thing}呢？
 还有{thing}呢？
 {thing}怎么样？
@@ -396,8 +451,11 @@ And that {thing}?""", """那{thing}呢？
 换成{thing}呢？
 同样的问题，{thing}呢？
 再问一下，{thing}呢？
-{thing}又是什么？""")
-task("and_where", """Where is it?
+{thing}又是什么？""",
+)
+task(
+    "and_where",
+    """Where is it?
 And where is it?
 Where in the image?
 Whereabouts?
@@ -406,7 +464,8 @@ Which part of the picture?
 And its position?
 Where can I find it?
 In which corner?
-Where does it lie?""", """它在哪里？
+Where does it lie?""",
+    """它在哪里？
 在哪里？
 它在什么位置？
 位置呢？
@@ -415,4 +474,5 @@ Where does it lie?""", """它在哪里？
 它的位置是？
 在哪一边？
 具体在哪里？
-我在哪里能看到它？""")
+我在哪里能看到它？""",
+)

@@ -1,7 +1,9 @@
 """Wordings for reading: text, sums, charts, windows, tables, pages and videos, and small talk. See wordings.py."""
 from wordings import task
 
-task("read", """What does the text say?
+task(
+    "read",
+    """What does the text say?
 Read the text in the image.
 Read all the text.
 OCR this image.
@@ -20,7 +22,8 @@ Which word is written there?
 Convert this image to text.
 What does this sign say?
 Recognize the text in this picture.
-Copy the text exactly.""", """图中写了什么？
+Copy the text exactly.""",
+    """图中写了什么？
 读出图片中的文字。
 识别图中的所有文字。
 图片上的文字是什么？
@@ -37,8 +40,11 @@ Copy the text exactly.""", """图中写了什么？
 帮我读一下这张图上的文字。
 牌子上写了什么？
 请识别文字。
-OCR这张图。""")
-task("number", """What number is shown?
+OCR这张图。""",
+)
+task(
+    "number",
+    """What number is shown?
 Read the number in the image.
 Which number is this?
 What number do you see?
@@ -52,7 +58,8 @@ Which digits are written here?
 Type the number you see.
 What does the number say?
 The number in the image is?
-Please read out the number.""", """图中的数字是多少？
+Please read out the number.""",
+    """图中的数字是多少？
 读出图片中的数字。
 这是什么数字？
 数字是多少？
@@ -66,8 +73,11 @@ Please read out the number.""", """图中的数字是多少？
 这个数是多少？
 识别图中的数字。
 写出图中的数字。
-图上显示的数字是几？""")
-task("line", """What is on the {en} line?
+图上显示的数字是几？""",
+)
+task(
+    "line",
+    """What is on the {en} line?
 Read the {en} line.
 What does the {en} line say?
 Which text is on the {en} line?
@@ -81,7 +91,8 @@ Only the {en} line, please.
 What can be read on line {n}?
 Transcribe the {en} line.
 The {en} line says what?
-What words are in the {en} line?""", """第{zh}行是什么？
+What words are in the {en} line?""",
+    """第{zh}行是什么？
 第{zh}行写了什么？
 读出第{zh}行。
 请读第{zh}行的文字。
@@ -95,8 +106,11 @@ What words are in the {en} line?""", """第{zh}行是什么？
 第{zh}行文字是什么？
 念一下第{zh}行。
 识别第{zh}行。
-看一下第{zh}行写的什么。""")
-task("lines", """How many lines of text are there?
+看一下第{zh}行写的什么。""",
+)
+task(
+    "lines",
+    """How many lines of text are there?
 How many lines does the text have?
 Count the lines.
 How many lines do you see?
@@ -110,7 +124,8 @@ Over how many lines is the text written?
 Give the line count.
 In how many lines is it written?
 How many text lines are shown?
-Number of lines?""", """有几行文字？
+Number of lines?""",
+    """有几行文字？
 文字有多少行？
 数一数有几行。
 一共几行？
@@ -124,8 +139,11 @@ Number of lines?""", """有几行文字？
 有几行字？
 请说出行数。
 几行文字？
-图片上有几行？""")
-task("characters", """How many characters are there?
+图片上有几行？""",
+)
+task(
+    "characters",
+    """How many characters are there?
 How many letters or digits do you see?
 Count the characters.
 What is the number of characters?
@@ -139,7 +157,8 @@ Count the characters in the image.
 Give me the number of characters.
 Can you count the characters?
 How many characters does the word have?
-Number of characters?""", """有几个字符？
+Number of characters?""",
+    """有几个字符？
 一共多少个字符？
 数一数字符。
 字符数是多少？
@@ -153,8 +172,11 @@ Number of characters?""", """有几个字符？
 写了几个字符？
 有多少字符？
 请数一下字符。
-图里的字符有几个？""")
-task("text_colour", """What color is the text?
+图里的字符有几个？""",
+)
+task(
+    "text_colour",
+    """What color is the text?
 What colour is the text?
 Which color is the writing?
 In what color is the text written?
@@ -168,7 +190,8 @@ The text is what color?
 What ink color is used?
 Which color do the letters have?
 Give me the colour of the text.
-What color is the word?""", """文字是什么颜色的？
+What color is the word?""",
+    """文字是什么颜色的？
 字是什么颜色？
 文字的颜色是什么？
 图中的字是什么颜色的？
@@ -182,8 +205,11 @@ What color is the word?""", """文字是什么颜色的？
 图里文字的颜色是什么？
 上面的字是什么颜色的？
 说出文字的颜色。
-文本是什么颜色的？""")
-task("sum", """What is the result?
+文本是什么颜色的？""",
+)
+task(
+    "sum",
+    """What is the result?
 Calculate the expression in the image.
 Solve it.
 Compute the answer.
@@ -200,7 +226,8 @@ Give me the result.
 what's the result of the calculation
 Do the math.
 What is the solution?
-Help me with this sum.""", """结果是多少？
+Help me with this sum.""",
+    """结果是多少？
 计算图中的算式。
 请算出答案。
 图中的算式等于多少？
@@ -215,8 +242,11 @@ Help me with this sum.""", """结果是多少？
 请计算。
 这个算式的结果是什么？
 算出图中的题目。
-请解答。""")
-task("expression", """Read the expression.
+请解答。""",
+)
+task(
+    "expression",
+    """Read the expression.
 What expression is shown?
 Which calculation is written?
 What sum is in the picture?
@@ -230,7 +260,8 @@ What does the board say?
 Tell me the expression in the image.
 What calculation do you see?
 State the problem.
-Which expression is it?""", """读出算式。
+Which expression is it?""",
+    """读出算式。
 图中的算式是什么？
 写的是什么算式？
 算式是什么？
@@ -244,7 +275,8 @@ Which expression is it?""", """读出算式。
 黑板上写的是什么算式？
 告诉我这个算式。
 念出算式。
-图片中的式子是什么？""")
+图片中的式子是什么？""",
+)
 CHART_ENGLISH = """Which {bar} is the {en}?
 What is the {en} {bar} and its value?
 Which category has the {size} value?
@@ -261,7 +293,10 @@ Find the {bar} with the {size} value.
 Which label belongs to the {en} {bar}?
 Who or what has the {size} number?
 Look for the {size} value. Which is it?"""
-task("chart_extreme", CHART_ENGLISH, """哪个{bar}最{zh}？
+task(
+    "chart_extreme",
+    CHART_ENGLISH,
+    """哪个{bar}最{zh}？
 最{zh}的{bar}是哪个，数值是多少？
 哪一项的数值最{big}？
 最{big}的是哪个？
@@ -275,8 +310,11 @@ task("chart_extreme", CHART_ENGLISH, """哪个{bar}最{zh}？
 找出最{big}的一项。
 图中哪个数值最{big}？
 最{big}值是多少，是哪个？
-哪个类别的值最{big}？""")
-task("chart_value", """What is the value of {name}?
+哪个类别的值最{big}？""",
+)
+task(
+    "chart_value",
+    """What is the value of {name}?
 How high is bar {name}?
 How much is {name}?
 What value does {name} have?
@@ -291,7 +329,8 @@ How big is {name}?
 What is {name} in this chart?
 For {name}, what is the value?
 Can you read off {name}?
-What number does {name} reach?""", """{name}的数值是多少？
+What number does {name} reach?""",
+    """{name}的数值是多少？
 {name}是多少？
 {name}的值是多少？
 图表中{name}是多少？
@@ -305,8 +344,11 @@ What number does {name} reach?""", """{name}的数值是多少？
 看图，{name}的数值是几？
 {name}的数是多少？
 图中{name}的值？
-{name}为多少？""")
-task("chart_list", """List all values of the chart.
+{name}为多少？""",
+)
+task(
+    "chart_list",
+    """List all values of the chart.
 List the data.
 Read all values.
 What are the values in the chart?
@@ -320,7 +362,8 @@ Tell me all the numbers.
 read the whole chart
 Give me the chart's data.
 Convert this chart to text.
-Show the numbers behind the chart.""", """列出图表中的所有数值。
+Show the numbers behind the chart.""",
+    """列出图表中的所有数值。
 读出所有数据。
 图表里有哪些数值？
 把图表的数据列出来。
@@ -334,8 +377,11 @@ Show the numbers behind the chart.""", """列出图表中的所有数值。
 把图表转换成文字。
 所有的数值是多少？
 说出每个数值。
-请读出整个图表。""")
-task("chart_count", """How many {bars} are there?
+请读出整个图表。""",
+)
+task(
+    "chart_count",
+    """How many {bars} are there?
 Count the {bars}.
 How many {bars} does the chart have?
 What is the number of {bars}?
@@ -349,7 +395,8 @@ How many {bars} are in the chart?
 Number of {bars}?
 Give me the count of {bars}.
 How many {bars} can be seen?
-In total, how many {bars}?""", """有几个{bars}？
+In total, how many {bars}?""",
+    """有几个{bars}？
 图表有多少个{bars}？
 数一数{bars}。
 一共几个{bars}？
@@ -363,8 +410,11 @@ In total, how many {bars}?""", """有几个{bars}？
 这个图表有几个{bars}？
 请数{bars}的个数。
 能看到几个{bars}？
-{bars}几个？""")
-task("chart_colour", """What color is bar {name}?
+{bars}几个？""",
+)
+task(
+    "chart_colour",
+    """What color is bar {name}?
 What colour is {name}?
 Which color does {name} have?
 What is the color of {name} in the chart?
@@ -378,7 +428,8 @@ Give me the color of {name}.
 What color was used for {name}?
 How is {name} colored?
 Identify the color of {name}.
-The color for {name}?""", """{name}的柱子是什么颜色？
+The color for {name}?""",
+    """{name}的柱子是什么颜色？
 {name}是什么颜色的？
 {name}用的是什么颜色？
 {name}的颜色是什么？
@@ -392,8 +443,11 @@ The color for {name}?""", """{name}的柱子是什么颜色？
 说出{name}的颜色。
 图中{name}的颜色？
 {name}画成了什么颜色？
-看看{name}是什么颜色。""")
-task("click", """Click the {name} button.
+看看{name}是什么颜色。""",
+)
+task(
+    "click",
+    """Click the {name} button.
 Where should I click to press {name}? Output JSON.
 Point to the "{name}" button.
 Press {name}.
@@ -407,7 +461,8 @@ Output the point to click for {name}.
 Locate the {name} button and return a point.
 Push the {name} button.
 Find the {name} button: point_2d.
-Show me where to click for {name}.""", """点击“{name}”按钮。
+Show me where to click for {name}.""",
+    """点击“{name}”按钮。
 “{name}”按钮在哪里？输出点击坐标。
 请给出{name}按钮的坐标。
 点{name}。
@@ -421,8 +476,11 @@ Show me where to click for {name}.""", """点击“{name}”按钮。
 找到{name}按钮并给出坐标。
 帮我点{name}。
 要选{name}应该点哪里？
-返回{name}按钮的point_2d。""")
-task("click_field", """Click the {name} field.
+返回{name}按钮的point_2d。""",
+)
+task(
+    "click_field",
+    """Click the {name} field.
 Click into the {name} box.
 Where do I type the {name}? Output JSON.
 Point to the {name} field.
@@ -436,7 +494,8 @@ Where is the input for {name}? Answer with a point.
 Locate the {name} field, point_2d.
 Which point do I click to enter {name}?
 Activate the {name} text box.
-Go to the {name} field.""", """点击{name}输入框。
+Go to the {name} field.""",
+    """点击{name}输入框。
 点{name}输入框。
 {name}在哪里填？输出坐标。
 我要填{name}，点哪里？
@@ -450,8 +509,11 @@ Go to the {name} field.""", """点击{name}输入框。
 点一下{name}的输入框。
 返回{name}输入框的point_2d。
 激活{name}输入框。
-请选择{name}输入框。""")
-task("field", """What is in the {name} field?
+请选择{name}输入框。""",
+)
+task(
+    "field",
+    """What is in the {name} field?
 Read the value of {name}.
 What does the {name} field contain?
 What is entered for {name}?
@@ -465,7 +527,8 @@ content of the {name} field?
 What has been typed into {name}?
 Give me what {name} says.
 The {name} field shows what?
-What value has {name}?""", """{name}输入框里是什么？
+What value has {name}?""",
+    """{name}输入框里是什么？
 {name}填的是什么？
 {name}是什么？
 {name}一栏写了什么？
@@ -479,4 +542,5 @@ What value has {name}?""", """{name}输入框里是什么？
 {name}栏是什么内容？
 {name}输入了什么？
 请读出{name}。
-{name}框里写着什么？""")
+{name}框里写着什么？""",
+)

@@ -3,7 +3,8 @@
 
     python3 tools/make_compact_golden.py --golden ../shared/golden --out tests/data/golden
 
-Same layout as the full folder, so that `conformance tests/data/golden` runs. Numbers are copied, never computed. What is left out:
+Same layout as the full folder, so that `conformance tests/data/golden` runs. Numbers are copied, never computed, and
+files that another folder of tests/data has are links to it. What is left out:
 - the checkpoint tiny-dense: tiny-untied and tiny-moe cover both model types, one file and shards, both chat templates;
 - in each remaining checkpoint one of the two forms of the tokenizer, so that both are read;
 - of each case the tensors that its JSON pins by sha256 (pixel values, resized pixels) and the logits of all but the last position;
@@ -11,6 +12,7 @@ Same layout as the full folder, so that `conformance tests/data/golden` runs. Nu
 - tables that tests/data/media and tests/data/text hold already (sizes, frame sampling, resizing, decoding, tokenizer, templates).
 """
 import argparse
+import filecmp
 import json
 import os
 import shutil
@@ -18,17 +20,16 @@ import struct
 
 # Chosen for what they cover: each kind of input, each shape of grid; small files first.
 CASES = {
-    "tiny-moe": ["img_exif5_jpg", "img_tiny_png", "mix_image_video", "text_multi", "text_short", "text_think_history", "tool_image",
-                 "video_odd"],
-    "tiny-untied": ["img_tiny_png", "img_wide_png", "mix_image_video", "text_multi", "text_short", "video_short"],
+    "tiny-moe": ["img_exif5_jpg", "img_tiny_png", "mix_image_video", "text_short", "text_think_history", "tool_image", "video_odd"],
+    "tiny-untied": ["img_tiny_png", "text_multi", "text_short", "video_short"],
 }
-# These keep the values between the layers too.
-DETAILED = ["img_tiny_png", "text_short"]
+# These keep the values between the layers too: of the vision tower, of the decoder.
+DETAILED = {"img_tiny_png": ("vision.", "image_"), "text_short": ("embeds", "hidden.", "final_norm", "router.")}
 TOKENIZER = {"tiny-moe": ["vocab.json", "merges.txt", "tokenizer_config.json"], "tiny-untied": ["tokenizer.json"]}
 MODEL = ["config.json", "generation_config.json", "preprocessor_config.json", "video_preprocessor_config.json",
          "chat_template.jinja"]
 # By far the largest; the wide and the high grids that remain cover the same arithmetic.
-LARGE_GRIDS = ["t1h48w48", "t1h62w10"]
+LARGE_GRIDS = ["t1h48w48", "t1h62w10", "t1h16w24"]
 
 
 def read_safetensors(path):
@@ -60,15 +61,21 @@ def write_safetensors(path, tensors, metadata=None):
 
 
 def copy(golden, out, path):
-    os.makedirs(os.path.dirname(os.path.join(out, path)), exist_ok=True)
+    """Copies a file, or links to the same one where another folder of tests/data has it."""
+    target = os.path.join(out, path)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    for held in (os.path.join(out, "..", path), os.path.join(out, "../text/tiny", os.path.basename(path))):
+        if os.path.isfile(held) and filecmp.cmp(held, os.path.join(golden, path), shallow=False):
+            os.symlink(os.path.relpath(held, os.path.dirname(target)), target)
+            return
     # The reference data may be read-only; the copy is not.
-    shutil.copyfile(os.path.join(golden, path), os.path.join(out, path))
+    shutil.copyfile(os.path.join(golden, path), target)
 
 
 def kept(case, tensor):
     if tensor == "logits" or any(part in tensor for part in ("_pixel_", "_resized_u8")):
         return False
-    return case in DETAILED or tensor in ("last_logits", "position_ids") or tensor.endswith("_embeds")
+    return tensor.startswith(DETAILED.get(case, ("last_",))) or tensor in ("last_logits", "position_ids") or tensor.endswith("_embeds")
 
 
 def media_of(case):
@@ -142,7 +149,8 @@ def main():
         write_cases(args.golden, args.out, checkpoint, names, pictures, videos)
     write_media(args.golden, args.out, pictures, videos)
     write_tables(args.golden, args.out)
-    total = sum(os.path.getsize(os.path.join(d, f)) for d, _, files in os.walk(args.out) for f in files)
+    total = sum(os.path.getsize(os.path.join(d, f)) for d, _, files in os.walk(args.out) for f in files
+                if not os.path.islink(os.path.join(d, f)))
     print(f"{args.out}: {total / 1e6:.2f} MB")
 
 

@@ -502,7 +502,7 @@ TEST_P(LocalEngineTest, AFaultInAPassEndsThatPassOnly) {
   FaultyOps& ops = owned->faulty();
   TinyCheckpoint faulty = load_tiny(GetParam(), std::move(owned));
   EngineOptions o = options();
-  o.context_tokens = 2048;  // room for all three
+  o.context_tokens = 8192;  // room for all three
   const auto e = make_local_engine(*faulty.model, o);
   const auto want = ask(*e, picture(3), greedy(8));
   ASSERT_EQ(want.ids.size(), 8u);
@@ -511,7 +511,7 @@ TEST_P(LocalEngineTest, AFaultInAPassEndsThatPassOnly) {
       {std::make_exception_ptr(std::runtime_error("/secret")), "internal_error"},
       {std::make_exception_ptr(Error(ErrorKind::kInternal, "device_lost", "the device went away")), "device_lost"}};
   for (const auto& [fault, code] : faults) {
-    const auto a = e->submit(text(10, 1), greedy(300)), b = e->submit(text(10, 2), greedy(300));
+    const auto a = e->submit(text(10, 1), greedy(3000)), b = e->submit(text(10, 2), greedy(3000));
     a->next();
     b->next();
     const auto encodes = e->submit(large_picture(7), greedy(3));

@@ -458,7 +458,7 @@ TEST(BadImages, RefusalsCostNoMemory) {
                           make_tiff({.width = 100000, .height = 100000})};
   const long before = peak_kib();
   for (const Buffer& file : files) EXPECT_EQ(outcome(file), kTooLarge);
-  EXPECT_LT(peak_kib() - before, 1024);
+  EXPECT_LT(peak_kib() - before, 8 * 1024);  // the libraries' own pages; the smallest raster would be 50 MB
 }
 
 TEST(BadImages, SkippedBombsCostNoMemory) {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "cpu/cpu_attention.h"
+#include "cpu/cpu_linear.h"
 #include "cpu/instruction_sets.h"
 #include "cpu/packing.h"
 
@@ -16,22 +17,13 @@ namespace {
 using cpu::Finish;
 using cpu::kPanel;
 using cpu::KernelTable;
+using cpu::CpuLinear;
 using cpu::panel_bytes;
 using cpu::panel_count;
 using cpu::panel_index;
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
-
-struct CpuLinear : Linear {
-  CpuLinear(int64_t out, int64_t in, bool is_bf16)
-      : Linear(out, in), bf16(is_bf16), panels(at(panel_count(out)) * panel_bytes(in, is_bf16)) {}
-  bool bf16;
-  Buffer panels;
-  std::vector<float> bias;  // [out] or empty
-};
-
-const CpuLinear& cast(const Linear& w) { return static_cast<const CpuLinear&>(w); }
 
 class CpuOps : public Ops {
  public:
@@ -42,20 +34,24 @@ class CpuOps : public Ops {
 
   void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation) override {
     static constexpr Finish kFinish[] = {Finish::kStore, Finish::kGeluTanh, Finish::kGeluErf};
-    product(cast(w), x, rows, y, kFinish[static_cast<int>(activation)]);
+    product(cpu::cast(w), x, rows, y, kFinish[static_cast<int>(activation)]);
   }
 
   void linear_add(const Linear& w, const float* x, int64_t rows, float* y) override {
-    product(cast(w), x, rows, y, Finish::kAdd);
+    product(cpu::cast(w), x, rows, y, Finish::kAdd);
   }
 
   void gather_rows(const Linear& table, std::span<const int32_t> ids, float* y) override {
-    const auto& w = cast(table);
+    const auto& w = cpu::cast(table);
     pool_.parallel_for(static_cast<int64_t>(ids.size()), 16, [&](int64_t begin, int64_t end, int) {
       for (int64_t r = begin; r < end; ++r) {
+        if (cpu::is_quantised(w.format)) {
+          cpu::dequantise_row(w.panels.data(), cpu::quant_format(w.format), w.in_features, ids[at(r)], y + r * w.in_features);
+          continue;
+        }
         for (int64_t i = 0; i < w.in_features; ++i) {
-          const size_t index = panel_index(ids[at(r)], i, w.in_features, w.bf16);
-          y[r * w.in_features + i] = w.bf16 ? to_float(w.panels.as<BF16>()[index]) : w.panels.as<float>()[index];
+          const size_t index = panel_index(ids[at(r)], i, w.in_features, w.bf16());
+          y[r * w.in_features + i] = w.bf16() ? to_float(w.panels.as<BF16>()[index]) : w.panels.as<float>()[index];
         }
       }
     });
@@ -116,16 +112,39 @@ class CpuOps : public Ops {
 
   void product(const CpuLinear& w, const float* x, int64_t rows, float* y, Finish finish) {
     const int64_t panels = panel_count(w.out_features);
+    const float* const bias = w.bias.empty() ? nullptr : w.bias.data();
     // Pieces small enough that the threads finish together, whole groups of the four panels that run side by side.
     const int64_t grain = round_up(std::max<int64_t>(1, panels / (8 * pool_.size())), 4);
-    const bool rounds = rounds_ && w.bf16;
+    if (cpu::is_quantised(w.format)) {
+      const auto format = cpu::quant_format(w.format);
+      const void* const inputs = quantise_inputs(x, rows, w.in_features, format);
+      pool_.parallel_for(panels, grain, [&](int64_t begin, int64_t end, int) {
+        table_.product_quant({.inputs = inputs, .rows = rows, .panels = w.panels.data(), .format = format, .in = w.in_features,
+                              .panel_begin = begin, .panel_end = end, .c = y, .ldc = w.out_features, .out = w.out_features,
+                              .bias = bias, .finish = finish});
+      });
+      return;
+    }
+    const bool rounds = rounds_ && w.bf16();
     const auto run = rounds ? table_.product_bf16 : table_.product;
     const void* const packed = rounds ? pack_inputs(x, rows, w.in_features) : nullptr;
     pool_.parallel_for(panels, grain, [&](int64_t begin, int64_t end, int) {
-      run({.a = x, .lda = w.in_features, .rows = rows, .panels = w.panels.data(), .bf16 = w.bf16, .in = w.in_features,
+      run({.a = x, .lda = w.in_features, .rows = rows, .panels = w.panels.data(), .bf16 = w.bf16(), .in = w.in_features,
            .panel_begin = begin, .panel_end = end, .c = y, .ldc = w.out_features, .out = w.out_features,
-           .bias = w.bias.empty() ? nullptr : w.bias.data(), .finish = finish, .packed = packed});
+           .bias = bias, .finish = finish, .packed = packed});
     });
+  }
+
+  // x[rows, in] as blocks of small integers, once for all threads.
+  const void* quantise_inputs(const float* x, int64_t rows, int64_t in, cpu::QuantFormat format) {
+    constexpr int64_t kGrainElements = 16384;
+    const int64_t block = table_.input_block_bytes[static_cast<int>(format)];
+    const size_t bytes = at(rows * cpu::block_count(in) * block);
+    if (packed_.size() < bytes) packed_ = Buffer(bytes);
+    pool_.parallel_for(rows, std::max<int64_t>(1, kGrainElements / in), [&](int64_t begin, int64_t end, int) {
+      table_.quantize(x + begin * in, in, end - begin, in, format, packed_.data() + begin * block, rows);
+    });
+    return packed_.data();
   }
 
   // x[rows, in] as the A tiles of product_bf16, once for all threads.
@@ -194,7 +213,8 @@ class CpuBackend : public Backend {
                        precision_ == Precision::kBFloat16 ? "bfloat16" : "float32");
   }
 
-  std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias) override {
+  std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
+                                      WeightFormat) override {
     int64_t out = 0;
     bool exact_in_bf16 = true;
     for (const auto& part : parts) {
@@ -203,7 +223,7 @@ class CpuBackend : public Backend {
     }
     const bool bf16 = exact_in_bf16 || precision_ == Precision::kBFloat16;
     const int64_t in = parts[0].shape[1];
-    auto linear = std::make_unique<CpuLinear>(out, in, bf16);
+    auto linear = std::make_unique<CpuLinear>(out, in, bf16 ? cpu::PanelFormat::kBFloat16 : cpu::PanelFormat::kFloat32);
     linear->bias.assign(bias.begin(), bias.end());
     const size_t used = at(out / kPanel) * panel_bytes(in, bf16);
     std::memset(linear->panels.data() + used, 0, linear->panels.size() - used);  // outputs that do not exist

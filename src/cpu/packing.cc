@@ -34,4 +34,24 @@ void pack_rows(const ConstTensorView& rows, int64_t first_output, int64_t row_be
   }
 }
 
+void dequantise_row(const void* panels, QuantFormat format, int64_t in, int64_t output, float* out) {
+  const int64_t panel = output / kPanel, lane = output % kPanel;
+  const auto* const first = static_cast<const std::byte*>(panels) + static_cast<size_t>(panel) * quant_panel_bytes(in, format);
+  const auto as_float = [](uint16_t bits) { return to_float(BF16{bits}); };
+  for (int64_t i = 0; i < in; ++i) {
+    const int64_t block = i / kBlockInputs, k = i % kBlockInputs, dword = k / 4, group = k / kGroupInputs;
+    if (format == QuantFormat::kInt8) {
+      const auto& b = reinterpret_cast<const Int8Block*>(first)[block];
+      out[i] = b.d[lane] * static_cast<float>(b.values[dword][4 * lane + k % 4] - 128);
+      continue;
+    }
+    const auto& b = reinterpret_cast<const Int4Block*>(first)[block];
+    const int q = b.nibbles[dword / 2][4 * lane + k % 4] >> 4 * (dword % 2) & 15;
+    const int scale = static_cast<int>(b.scales[lane] >> 4 * group & 15);
+    const int offset = static_cast<int>(b.offsets[lane] >> (4 * (group / 2) + 16 * (group % 2)) & 15);
+    out[i] = as_float(b.d[lane]) * static_cast<float>(scale * (q - 8)) +
+             as_float(b.dm[lane]) * static_cast<float>(offset < 8 ? offset : offset - 16);
+  }
+}
+
 }  // namespace qvl::cpu

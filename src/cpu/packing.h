@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "cpu/kernels/kernels.h"
+#include "cpu/kernels/quant.h"
 #include "tensor/tensor.h"
 
 namespace qvl::cpu {
@@ -23,5 +23,8 @@ inline size_t panel_index(int64_t output, int64_t input, int64_t in, bool bf16) 
 
 // Rows first_output.. of the packed matrix from a [rows, in] tensor; panels is the whole matrix, zeroed before.
 void pack_rows(const ConstTensorView& rows, int64_t first_output, int64_t row_begin, int64_t row_end, bool bf16, std::byte* panels);
+
+// The weights of one output, [in], as the quantised formats define them (kernels/quant.h); the slow truth.
+void dequantise_row(const void* panels, QuantFormat format, int64_t in, int64_t output, float* out);
 
 }  // namespace qvl::cpu

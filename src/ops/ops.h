@@ -19,11 +19,19 @@ enum class Precision {
   kBFloat16,  // weights and KV cache bfloat16; inputs of products may be rounded to bfloat16; sums float32
 };
 
+// How pack_linear stores a matrix.
+enum class WeightFormat {
+  kPlain,  // as the precision says: float32 as it came, or bfloat16
+  kInt8,   // 8.1 bits a weight
+  kInt4,   // 4.4 bits a weight
+};
+
 // A weight matrix [out_features, in_features], optionally with a bias, packed by a backend.
 class Linear {
  public:
   Linear(int64_t out, int64_t in) : out_features(out), in_features(in) {}
   virtual ~Linear() = default;
+  virtual size_t packed_bytes() const = 0;  // of the weights as they are read, without the bias
   const int64_t out_features, in_features;
 };
 
@@ -108,7 +116,8 @@ class Backend {
   virtual std::string description() const = 0;  // "AVX2, 2 threads, bfloat16"
 
   // parts: matrices [out_i, in] of F32, F16, BF16 or F8_E4M3 stacked along out; bias: sum(out_i) floats or empty. Copies.
-  virtual std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias) = 0;
+  virtual std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
+                                              WeightFormat format = WeightFormat::kPlain) = 0;
   virtual std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages) = 0;
   virtual size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim) const = 0;
 };

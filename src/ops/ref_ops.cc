@@ -13,6 +13,7 @@ size_t at(int64_t i) { return static_cast<size_t>(i); }
 
 struct RefLinear : Linear {
   using Linear::Linear;
+  size_t packed_bytes() const override { return weight.size() * sizeof(float); }
   std::vector<float> weight, bias;  // [out, in], [out] or empty
 };
 
@@ -203,7 +204,8 @@ class RefBackend : public Backend {
   Precision precision() const override { return Precision::kFloat32; }
   std::string description() const override { return "reference, float32"; }
 
-  std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias) override {
+  std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
+                                      WeightFormat) override {
     int64_t out = 0;
     for (const auto& part : parts) out += part.shape[0];
     auto linear = std::make_unique<RefLinear>(out, parts[0].shape[1]);

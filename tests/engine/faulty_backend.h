@@ -66,8 +66,9 @@ class FaultyBackend : public Backend {
   FaultyOps& faulty() { return ops_; }
   Precision precision() const override { return backend_->precision(); }
   std::string description() const override { return backend_->description(); }
-  std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias) override {
-    return backend_->pack_linear(parts, bias);
+  std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
+                                      WeightFormat format) override {
+    return backend_->pack_linear(parts, bias, format);
   }
   std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages) override {
     return backend_->make_kv_cache(layers, num_kv_heads, head_dim, pages);

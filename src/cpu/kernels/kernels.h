@@ -48,6 +48,9 @@ constexpr int kMaxAttentionRows = 48;
 constexpr int kAttentionBlock = 128;
 constexpr int kMaxHeadDim = 256;
 
+enum class QuantFormat : int;
+struct QuantProductArgs;
+
 struct KernelTable {
   const char* name;
   void (*product)(const ProductArgs&);
@@ -57,6 +60,12 @@ struct KernelTable {
   void (*swiglu)(const float* x, int64_t rows, int64_t inner, float* y);
   void (*add)(const float* x, int64_t count, float scale, float* y);  // y += scale * x
   void (*rope)(float* x, int64_t heads, int64_t dim, const float* cos, const float* sin);  // heads side by side
+
+  // Products with int4 and int8 weights (quant.h). quantize writes block b of row r, for a[rows, lda], at
+  // out + (b * stride + r) * input_block_bytes[format].
+  void (*product_quant)(const QuantProductArgs&);
+  void (*quantize)(const float* a, int64_t lda, int64_t rows, int64_t columns, QuantFormat format, void* out, int64_t stride);
+  int64_t input_block_bytes[2];
 
   // Where the set multiplies in bfloat16 (amx.inc), else null: inputs rounded to it, panels and pages of bfloat16 only.
   void (*product_bf16)(const ProductArgs&) = nullptr;

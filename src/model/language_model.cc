@@ -121,6 +121,24 @@ size_t LanguageModel::kv_page_bytes() const {
   return backend_.kv_page_bytes(config_.num_hidden_layers, config_.num_key_value_heads, config_.head_dim);
 }
 
+WeightBytes LanguageModel::weight_bytes() const {
+  WeightBytes bytes;
+  size_t experts = 0;
+  const auto add = [](size_t& sum, const std::unique_ptr<Linear>& w) { sum += w != nullptr ? w->packed_bytes() : 0; };
+  for (const Layer& layer : layers_) {
+    for (const auto* w : {&layer.qkv, &layer.o_proj, &layer.gate_up, &layer.down, &layer.router}) add(bytes.every_pass, *w);
+    for (const auto& w : layer.experts.gate_up) add(experts, w);
+    for (const auto& w : layer.experts.down) add(experts, w);
+    if (!layer.experts.down.empty()) {
+      bytes.expert = layer.experts.gate_up[0]->packed_bytes() + layer.experts.down[0]->packed_bytes();
+    }
+  }
+  add(bytes.every_pass, lm_head_ != nullptr ? lm_head_ : embed_tokens_);
+  bytes.total = bytes.every_pass + experts;
+  if (lm_head_ != nullptr) add(bytes.total, embed_tokens_);
+  return bytes;
+}
+
 void LanguageModel::scatter_visuals(const Batch& batch) {
   const int64_t h = config_.hidden_size;
   for (const auto& v : batch.visuals) {

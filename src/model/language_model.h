@@ -56,6 +56,11 @@ class MropeTable {
   float attention_factor_ = 1;   // multiplies cos and sin
 };
 
+// Packed bytes of the weights. A pass reads `every_pass`, and `expert` for each expert that a row of it chose in a layer.
+struct WeightBytes {
+  size_t total = 0, every_pass = 0, expert = 0;  // expert: 0 where the model has none
+};
+
 class LanguageModel {
  public:
   // Takes the tensors "model.language_model...." and "lm_head.weight" (a copy of the embedding is accepted where tied).
@@ -72,6 +77,7 @@ class LanguageModel {
   const TextConfig& config() const { return config_; }
   std::unique_ptr<KvCache> make_kv_cache(int pages);
   size_t kv_page_bytes() const;
+  WeightBytes weight_bytes() const;
 
  private:
   struct Layer;

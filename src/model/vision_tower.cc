@@ -108,6 +108,15 @@ VisionTower::VisionTower(Backend& backend, WeightStore& weights, const VisionCon
 
 VisionTower::~VisionTower() = default;
 
+size_t VisionTower::weight_bytes() const {
+  size_t bytes = patch_embed_->packed_bytes();
+  const auto add = [&](const Linear& w) { bytes += w.packed_bytes(); };
+  for (const Block& b : blocks_) add(*b.qkv), add(*b.proj), add(*b.fc1), add(*b.fc2);
+  for (const Merger& m : deepstack_mergers_) add(*m.fc1), add(*m.fc2);
+  add(*merger_->fc1), add(*merger_->fc2);
+  return bytes;
+}
+
 std::vector<float> VisionTower::position_embedding(int h, int w) const {
   const int side = static_cast<int>(std::lround(std::sqrt(config_.num_position_embeddings)));
   const PositionAxis rows = position_axis(side, h), columns = position_axis(side, w);

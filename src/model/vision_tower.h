@@ -52,6 +52,7 @@ class VisionTower {
 
   VisionFeatures forward(const Grid& grid, std::span<const float> patches, const VisionTrace& trace = {});
   const VisionConfig& config() const { return config_; }
+  size_t weight_bytes() const;  // packed, of all matrices
 
   // The learned position embedding of a grid in merge-block order, [h * w, hidden_size] (spec 5.2).
   std::vector<float> position_embedding(int h, int w) const;

@@ -8,6 +8,7 @@
 #include "base/thread_pool.h"
 #include "cpu/cpu_attention.h"
 #include "cpu/cpu_linear.h"
+#include "cpu/cpu_pack.h"
 #include "cpu/instruction_sets.h"
 #include "cpu/packing.h"
 
@@ -18,7 +19,6 @@ using cpu::Finish;
 using cpu::kPanel;
 using cpu::KernelTable;
 using cpu::CpuLinear;
-using cpu::panel_bytes;
 using cpu::panel_count;
 using cpu::panel_index;
 
@@ -214,27 +214,8 @@ class CpuBackend : public Backend {
   }
 
   std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
-                                      WeightFormat) override {
-    int64_t out = 0;
-    bool exact_in_bf16 = true;
-    for (const auto& part : parts) {
-      out += part.shape[0];
-      exact_in_bf16 = exact_in_bf16 && part.dtype == DType::kBF16;
-    }
-    const bool bf16 = exact_in_bf16 || precision_ == Precision::kBFloat16;
-    const int64_t in = parts[0].shape[1];
-    auto linear = std::make_unique<CpuLinear>(out, in, bf16 ? cpu::PanelFormat::kBFloat16 : cpu::PanelFormat::kFloat32);
-    linear->bias.assign(bias.begin(), bias.end());
-    const size_t used = at(out / kPanel) * panel_bytes(in, bf16);
-    std::memset(linear->panels.data() + used, 0, linear->panels.size() - used);  // outputs that do not exist
-    int64_t first = 0;
-    for (const auto& part : parts) {
-      pool_.parallel_for(part.shape[0], 64, [&](int64_t begin, int64_t end, int) {
-        cpu::pack_rows(part, first, begin, end, bf16, linear->panels.data());
-      });
-      first += part.shape[0];
-    }
-    return linear;
+                                      WeightFormat format) override {
+    return cpu::pack_matrix(pool_, precision_, parts, bias, format);
   }
 
   std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages) override {

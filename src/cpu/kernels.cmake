@@ -3,9 +3,14 @@
 set(cpu_kernels ${CMAKE_CURRENT_SOURCE_DIR}/cpu/kernels)
 file(GLOB cpu_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cpu/*.cc)
 list(APPEND cpu_sources ${cpu_kernels}/generic.cc ${cpu_kernels}/amx_emulated.cc)
-set(kernel_flags -O3 -ffp-contract=fast -fno-math-errno -Wno-psabi -Wno-ignored-attributes -Wno-shadow)
+# Without forwarding of single-use temporaries (ter): it computes all products of an unrolled loop before their sums, and what
+# does not fit the registers goes through memory.
+set(kernel_flags -O3 -fno-tree-ter -ffp-contract=fast -fno-math-errno -Wno-psabi -Wno-ignored-attributes -Wno-shadow)
 set_source_files_properties(${cpu_kernels}/generic.cc ${cpu_kernels}/amx_emulated.cc PROPERTIES
   COMPILE_OPTIONS "${kernel_flags}")
+# Its search is plain loops over vectors; contraction stays off there, so that every machine gives the same blocks.
+set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/cpu/quantise.cc PROPERTIES
+  COMPILE_OPTIONS "-O3;-ffp-contract=off;-fno-math-errno;-Wno-psabi")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(avx512_flags -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512)
   set_source_files_properties(${cpu_kernels}/avx2.cc PROPERTIES COMPILE_OPTIONS "${kernel_flags};-mavx2;-mfma")

@@ -1,0 +1,389 @@
+#include "cpu/quantise.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+
+namespace qvl::cpu {
+namespace {
+
+// Eight outputs side by side. Products and sums are rounded one by one (no contraction), so every instruction set and
+// every machine gives the same blocks. Compiled without the warning about the ABI of such vectors: after inlining none
+// crosses a call.
+constexpr int kLanes = 8;
+typedef float F8 __attribute__((vector_size(32)));
+typedef int32_t I8 __attribute__((vector_size(32)));
+
+#define QVL_INLINE [[gnu::always_inline]] inline
+
+QVL_INLINE F8 splat(float x) { return F8{x, x, x, x, x, x, x, x}; }
+QVL_INLINE F8 minimum(F8 a, F8 b) { return a < b ? a : b; }
+QVL_INLINE F8 maximum(F8 a, F8 b) { return a > b ? a : b; }
+QVL_INLINE F8 clamp(F8 x, float low, float high) { return minimum(maximum(x, splat(low)), splat(high)); }
+// To the nearest integer, ties to even, for |x| < 2^22.
+QVL_INLINE F8 rounded(F8 x) { return (x + splat(12582912.0f)) - splat(12582912.0f); }
+QVL_INLINE F8 absolute(F8 x) { return reinterpret_cast<F8>(reinterpret_cast<I8>(x) & 0x7fffffff); }
+// To the nearest bfloat16, ties to even.
+QVL_INLINE F8 to_nearest_bf16(F8 x) {
+  const I8 bits = reinterpret_cast<I8>(x);
+  return reinterpret_cast<F8>((bits + 0x7fff + ((bits >> 16) & 1)) & static_cast<int32_t>(0xffff0000));
+}
+// 1 / x, and 0 for what is too small to divide by.
+QVL_INLINE F8 inverse(F8 x) {
+  const I8 usable = absolute(x) > splat(1e-20f);
+  return usable ? splat(1) / (usable ? x : splat(1)) : splat(0);
+}
+
+// Weights of a group and a level's distance and offset: weight = scale * level + offset, levels -8..7.
+struct Group {
+  F8 sum, squares;   // of the weights
+  F8 scale, offset;  // the best without rounding of scale and offset
+};
+
+struct LevelSums {
+  F8 levels, squares, products;  // sums of the levels, of their squares, and of level times weight
+};
+
+QVL_INLINE F8 level_of(F8 weight, F8 offset, F8 inverse_scale) {
+  return rounded(clamp((weight - offset) * inverse_scale, -8, 7));
+}
+
+QVL_INLINE LevelSums level_sums(const F8* w, F8 offset, F8 inverse_scale) {
+  LevelSums sums{splat(0), splat(0), splat(0)};
+  for (int i = 0; i < kGroupInputs; ++i) {
+    const F8 level = level_of(w[i], offset, inverse_scale);
+    sums.levels += level;
+    sums.squares += level * level;
+    sums.products += level * w[i];
+  }
+  return sums;
+}
+
+QVL_INLINE F8 squared_error(const F8* w, F8 scale, F8 offset) {
+  const F8 inverse_scale = inverse(scale);
+  F8 even = splat(0), odd = splat(0);
+  for (int i = 0; i < kGroupInputs; i += 2) {
+    const F8 a = w[i] - offset - scale * level_of(w[i], offset, inverse_scale);
+    const F8 b = w[i + 1] - offset - scale * level_of(w[i + 1], offset, inverse_scale);
+    even += a * a;
+    odd += b * b;
+  }
+  return even + odd;
+}
+
+// The scale and offset of least squared error for a group by itself: starts that span the weights more or less
+// narrowly, each refined by least squares with its levels fixed.
+QVL_INLINE void fit_group(const F8* w, Group& group) {
+  static constexpr float kSpans[] = {1.0f, 0.88f, 0.76f};
+  F8 low = w[0], high = w[0];
+  group.sum = splat(0), group.squares = splat(0);
+  for (int i = 0; i < kGroupInputs; ++i) {
+    low = minimum(low, w[i]), high = maximum(high, w[i]);
+    group.sum += w[i];
+    group.squares += w[i] * w[i];
+  }
+  const F8 count = splat(kGroupInputs);
+  F8 best = splat(INFINITY);
+  group.scale = splat(0), group.offset = splat(0);
+  for (const float span : kSpans) {
+    F8 scale = (high - low) * splat(span / 15), offset = (high + low + scale) * splat(0.5f);
+    for (int round = 0; round < 2; ++round) {
+      const LevelSums sums = level_sums(w, offset, inverse(scale));
+      const F8 determinant = count * sums.squares - sums.levels * sums.levels;
+      scale =
+          determinant > splat(0) ? (count * sums.products - sums.levels * group.sum) * inverse(determinant) : splat(0);
+      offset = (group.sum - scale * sums.levels) / count;
+      const F8 error = group.squares - scale * sums.products - offset * group.sum;
+      const I8 better = error < best;
+      best = better ? error : best;
+      group.scale = better ? scale : group.scale;
+      group.offset = better ? offset : group.offset;
+    }
+  }
+}
+
+// A block's choice as the format stores it, all as floats.
+struct Choice {
+  F8 d, dm;
+  F8 scale[kGroups], offset[kGroups];  // integers 0..15 and -8..7
+  F8 error;
+};
+
+// The integers s, m of every group that are best for d, dm among the neighbours of the group's own scale and offset.
+QVL_INLINE void choose_integers(const F8* w, const Group* groups, Choice& choice) {
+  const F8 inverse_d = inverse(choice.d), inverse_dm = inverse(choice.dm);
+  choice.error = splat(0);
+  for (int g = 0; g < kGroups; ++g) {
+    const F8 near_scale = rounded(clamp(groups[g].scale * inverse_d, 0, 15));
+    const F8 near_offset = rounded(clamp(groups[g].offset * inverse_dm, -8, 7));
+    F8 best = splat(INFINITY);
+    choice.scale[g] = splat(0), choice.offset[g] = splat(0);
+    for (int i = -1; i <= 1; ++i) {
+      for (int j = -1; j <= 1; ++j) {
+        const F8 scale = clamp(near_scale + splat(static_cast<float>(i)), 0, 15);
+        const F8 offset = clamp(near_offset + splat(static_cast<float>(j)), -8, 7);
+        const F8 error = squared_error(w + g * kGroupInputs, choice.d * scale, choice.dm * offset);
+        const I8 better = error < best;
+        best = better ? error : best;
+        choice.scale[g] = better ? scale : choice.scale[g];
+        choice.offset[g] = better ? offset : choice.offset[g];
+      }
+    }
+    choice.error += best;
+  }
+}
+
+// d and dm of least squared error for the integers and the levels that they gave.
+QVL_INLINE void refit(const F8* w, const Group* groups, Choice& choice) {
+  F8 aa = splat(0), ab = splat(0), bb = splat(0), aw = splat(0), bw = splat(0);
+  for (int g = 0; g < kGroups; ++g) {
+    const F8 s = choice.scale[g], m = choice.offset[g];
+    const LevelSums sums = level_sums(w + g * kGroupInputs, choice.dm * m, inverse(choice.d * s));
+    aa += s * s * sums.squares;
+    ab += s * m * sums.levels;
+    bb += m * m * splat(kGroupInputs);
+    aw += s * sums.products;
+    bw += m * groups[g].sum;
+  }
+  const F8 determinant = aa * bb - ab * ab;
+  const I8 both = determinant > splat(1e-6f) * aa * bb;  // else one of them says nothing of its own
+  const I8 no_scales = aa == splat(0);
+  const F8 inverse_determinant = inverse(both ? determinant : splat(1));
+  choice.d = to_nearest_bf16(both ? (aw * bb - bw * ab) * inverse_determinant : aw * inverse(aa));
+  choice.dm = to_nearest_bf16(both        ? (aa * bw - ab * aw) * inverse_determinant
+                              : no_scales ? bw * inverse(bb)
+                                          : splat(0));
+}
+
+QVL_INLINE void keep_better(const Choice& found, Choice& best) {
+  const I8 better = found.error < best.error;
+  best.d = better ? found.d : best.d;
+  best.dm = better ? found.dm : best.dm;
+  best.error = better ? found.error : best.error;
+  for (int g = 0; g < kGroups; ++g) {
+    best.scale[g] = better ? found.scale[g] : best.scale[g];
+    best.offset[g] = better ? found.offset[g] : best.offset[g];
+  }
+}
+
+// What needs no search: no offsets, every group's largest weight at a level's end. The search must beat it.
+QVL_INLINE void plain_choice(const F8* w, Choice& choice) {
+  F8 largest[kGroups], top = splat(0);
+  for (int g = 0; g < kGroups; ++g) {
+    largest[g] = splat(0);
+    for (int i = 0; i < kGroupInputs; ++i) largest[g] = maximum(largest[g], absolute(w[g * kGroupInputs + i]));
+    top = maximum(top, largest[g]);
+  }
+  choice.d = to_nearest_bf16(top * splat(1.0f / (15 * 7.5f)));
+  choice.dm = splat(0);
+  choice.error = splat(0);
+  const F8 inverse_d = inverse(choice.d);
+  for (int g = 0; g < kGroups; ++g) {
+    choice.scale[g] = rounded(clamp(largest[g] * splat(1.0f / 7.5f) * inverse_d, 0, 15));
+    choice.offset[g] = splat(0);
+    choice.error += squared_error(w + g * kGroupInputs, choice.d * choice.scale[g], splat(0));
+  }
+}
+
+// The best found for eight outputs: w is [256], levels gets q - 8.
+QVL_INLINE void search(const F8* w, Choice& best, F8* levels) {
+  // The largest scale becomes about this integer. A third candidate and a second refit: 0.05 dB more for twice the
+  // time.
+  static constexpr float kTopScales[] = {15.0f, 13.8f};
+  constexpr float kTopOffset = 7.3f;
+  Group groups[kGroups];
+  F8 top_scale = splat(0), top_offset = splat(0);
+  for (int g = 0; g < kGroups; ++g) {
+    fit_group(w + g * kGroupInputs, groups[g]);
+    top_scale = maximum(top_scale, groups[g].scale);
+    top_offset = maximum(top_offset, absolute(groups[g].offset));
+  }
+  plain_choice(w, best);
+  for (const float integer : kTopScales) {
+    Choice choice;
+    choice.d = to_nearest_bf16(top_scale / splat(integer));
+    choice.dm = to_nearest_bf16(top_offset / splat(kTopOffset));
+    choose_integers(w, groups, choice);
+    keep_better(choice, best);
+  }
+  Choice choice = best;
+  refit(w, groups, choice);
+  choose_integers(w, groups, choice);
+  keep_better(choice, best);
+  for (int i = 0; i < kBlockInputs; ++i) {
+    const int g = i / kGroupInputs;
+    levels[i] = level_of(w[i], best.dm * best.offset[g], inverse(best.d * best.scale[g]));
+  }
+}
+
+struct Result {  // of eight outputs
+  F8 d, dm, scale[kGroups], offset[kGroups], levels[kBlockInputs];
+};
+
+QVL_INLINE void search_half(const F8* w, Result& out) {
+  Choice best;
+  search(w, best, out.levels);
+  out.d = best.d, out.dm = best.dm;
+  for (int g = 0; g < kGroups; ++g) out.scale[g] = best.scale[g], out.offset[g] = best.offset[g];
+}
+
+void search_baseline(const F8* w, Result& out) { search_half(w, out); }
+#if defined(__x86_64__)
+[[gnu::target("avx2")]] void search_avx2(const F8* w, Result& out) { search_half(w, out); }
+#endif
+
+using Search = void (*)(const F8*, Result&);
+Search best_search() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) return search_avx2;
+#endif
+  return search_baseline;
+}
+
+uint16_t bf16_bits(float x) { return static_cast<uint16_t>(std::bit_cast<uint32_t>(x) >> 16); }
+
+// Powers of two that bring an output's largest weight of the block near 1, so that no square leaves float's range.
+struct Range {
+  float to_unit, from_unit;
+};
+Range range_of(const float* weights, int lane) {
+  float largest = 0;
+  for (int i = 0; i < kBlockInputs; ++i) largest = std::max(largest, std::fabs(weights[i * kPanel + lane]));
+  if (!(largest > 1e-34f)) return {0, 0};  // nothing that float32 arithmetic would notice
+  const int exponent = std::clamp(std::ilogb(largest), -120, 120);
+  return {std::ldexp(1.0f, -exponent), std::ldexp(1.0f, exponent)};
+}
+
+void store_half(const Result& found, const Range* ranges, int first_lane, int inputs, Int4Block& out) {
+  const int groups = (inputs + kGroupInputs - 1) / kGroupInputs;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const int to = first_lane + lane;
+    out.d[to] = bf16_bits(found.d[lane] * ranges[to].from_unit);
+    out.dm[to] = bf16_bits(found.dm[lane] * ranges[to].from_unit);
+    uint32_t scales = 0, offsets = 0;
+    for (int g = 0; g < groups; ++g) {
+      scales |= static_cast<uint32_t>(found.scale[g][lane]) << 4 * g;
+      const auto offset = static_cast<uint32_t>(static_cast<int>(found.offset[g][lane])) & 15;
+      offsets |= offset << (4 * (g / 2) + 16 * (g % 2));
+    }
+    out.scales[to] = scales;
+    out.offsets[to] = offsets;
+    for (int i = 0; i < kBlockInputs; i += 8) {
+      for (int j = 0; j < 4; ++j) {
+        const int low = i + j < inputs ? static_cast<int>(found.levels[i + j][lane]) : 0;
+        const int high = i + 4 + j < inputs ? static_cast<int>(found.levels[i + 4 + j][lane]) : 0;
+        out.nibbles[i / 8][4 * to + j] = static_cast<uint8_t>((low + 8) | (high + 8) << 4);
+      }
+    }
+  }
+}
+
+void quantise_block(const float* weights, int inputs, Int8Block& out) {
+  float factor[kPanel];
+  for (int lane = 0; lane < kPanel; ++lane) {
+    float largest = 0;
+    for (int i = 0; i < inputs; ++i) largest = std::max(largest, std::fabs(weights[i * kPanel + lane]));
+    const bool any = largest > 1e-34f;
+    out.d[lane] = any ? largest / 127 : 0;
+    factor[lane] = any ? 127 / largest : 0;
+  }
+  for (int i = 0; i < kBlockInputs; ++i) {
+    for (int lane = 0; lane < kPanel; ++lane) {
+      const float x = i < inputs ? weights[i * kPanel + lane] * factor[lane] : 0;
+      const float level = std::clamp((x + 12582912.0f) - 12582912.0f, -127.0f, 127.0f);
+      out.values[i / 4][4 * lane + i % 4] = static_cast<uint8_t>(static_cast<int>(level) + 128);
+    }
+  }
+}
+
+// The rows of stacked parts by the output that they make.
+class Rows {
+ public:
+  explicit Rows(std::span<const ConstTensorView> parts) : parts_(parts) {
+    for (const auto& part : parts) outputs_ += part.shape[0];
+  }
+  int64_t outputs() const { return outputs_; }
+  int64_t inputs() const { return parts_[0].shape[1]; }
+
+  // weights[i][lane] = inputs first.. of the panel's 16 outputs, those that do not exist as zeros.
+  void read_block(int64_t panel, int64_t first, int64_t count, float* weights) const {
+    float row[kBlockInputs];
+    for (int lane = 0; lane < kPanel; ++lane) {
+      int64_t output = panel * kPanel + lane;
+      if (output >= outputs_) {
+        for (int64_t i = 0; i < count; ++i) weights[i * kPanel + lane] = 0;
+        continue;
+      }
+      size_t part = 0;
+      while (output >= parts_[part].shape[0]) output -= parts_[part++].shape[0];
+      convert_to_float(parts_[part], output * inputs() + first, count, row);
+      uint32_t all = 0;
+      for (int64_t i = 0; i < count; ++i) {
+        weights[i * kPanel + lane] = row[i];
+        all = std::max(all, std::bit_cast<uint32_t>(row[i]) & 0x7fffffffu);
+      }
+      if (all >= 0x7f800000u) not_finite(panel * kPanel + lane, first);
+    }
+  }
+
+ private:
+  [[noreturn]] static void not_finite(int64_t output, int64_t first) {
+    throw_error(
+        ErrorKind::kModel, "model_not_finite",
+        "row {}, columns from {}: expected finite weights, found NaN or infinity; such a matrix cannot be quantised",
+        output, first);
+  }
+
+  std::span<const ConstTensorView> parts_;
+  int64_t outputs_ = 0;
+};
+
+}  // namespace
+
+void quantise_block(const float* weights, int inputs, Int4Block& out) {
+  static const Search run = best_search();
+  alignas(64) float unit[kLanes * kBlockInputs];
+  Range ranges[kPanel];
+  Result found;
+  for (int first = 0; first < kPanel; first += kLanes) {
+    for (int lane = first; lane < first + kLanes; ++lane) ranges[lane] = range_of(weights, lane);
+    for (int i = 0; i < kBlockInputs; ++i) {
+      // A group that is not full repeats its inputs: they keep the search to what counts. Groups past the end are
+      // zeros.
+      const int group = i / kGroupInputs * kGroupInputs;
+      const int from = i < inputs ? i : group < inputs ? group + (i - group) % (inputs - group) : -1;
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const int at = first + lane;
+        unit[i * kLanes + lane] = from < 0 ? 0.0f : weights[from * kPanel + at] * ranges[at].to_unit;
+      }
+    }
+    run(reinterpret_cast<const F8*>(unit), found);
+    store_half(found, ranges, first, inputs, out);
+  }
+}
+
+void quantise_panels(std::span<const ConstTensorView> parts, QuantFormat format, int64_t panel_begin, int64_t panel_end,
+                     std::byte* panels) {
+  const Rows rows(parts);
+  const int64_t in = rows.inputs();
+  alignas(64) float weights[kBlockInputs * kPanel] = {};
+  for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
+    std::byte* const to = panels + static_cast<size_t>(panel) * quant_panel_bytes(in, format);
+    for (int64_t block = 0; block < block_count(in); ++block) {
+      const int64_t first = block * kBlockInputs, count = std::min<int64_t>(kBlockInputs, in - first);
+      rows.read_block(panel, first, count, weights);
+      std::byte* const at = to + static_cast<size_t>(block) * block_bytes(format);
+      if (format == QuantFormat::kInt4) {
+        quantise_block(weights, static_cast<int>(count), *reinterpret_cast<Int4Block*>(at));
+      } else {
+        quantise_block(weights, static_cast<int>(count), *reinterpret_cast<Int8Block*>(at));
+      }
+    }
+  }
+}
+
+}  // namespace qvl::cpu

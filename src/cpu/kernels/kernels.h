@@ -50,6 +50,8 @@ constexpr int kMaxHeadDim = 256;
 
 enum class QuantFormat : int;
 struct QuantProductArgs;
+struct IntAttentionArgs;
+struct PutTokensArgs;
 
 struct KernelTable {
   const char* name;
@@ -66,6 +68,10 @@ struct KernelTable {
   void (*product_quant)(const QuantProductArgs&);
   void (*quantize)(const float* a, int64_t lda, int64_t rows, int64_t columns, QuantFormat format, void* out, int64_t stride);
   int64_t input_block_bytes[2];
+
+  // Attention over pages of integers (int_attention.h).
+  void (*put_tokens)(const PutTokensArgs&);
+  void (*attention_int)(const IntAttentionArgs&);
 
   // Where the set multiplies in bfloat16 (amx.inc), else null: inputs rounded to it, panels and pages of bfloat16 only.
   void (*product_bf16)(const ProductArgs&) = nullptr;

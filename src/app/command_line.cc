@@ -84,9 +84,16 @@ void add_trace(CLI::App& app, TraceFlags& flags) {
 void add_bench(CLI::App& app, BenchFlags& flags) {
   add_model_flags(app, flags.model);
   app.get_option("--model")->description("a model's folder, \"demo\", or made:NAME for made weights in the true shapes of NAME");
-  app.add_option("-p,--prompt", flags.prompt, "tokens of the prompt")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_option("-n,--generate", flags.generate, "tokens to decode")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_option("--image", flags.image, "size of the picture")->capture_default_str();
+  app.add_option("-p,--prompt", flags.prompts, "tokens of a prompt; a list such as 512,2048 makes a row of each")
+      ->capture_default_str();
+  app.add_option("-n,--generate", flags.generated, "tokens to decode; may be a list")->capture_default_str();
+  app.add_option("--image", flags.images, "size of a picture; may be a list")->capture_default_str();
+  app.add_option("--batch", flags.batches, "sequences that decode together; may be a list")->capture_default_str();
+  app.add_option("--depth", flags.depths,
+                 "tokens already in the cache before prefill and decode, filled with made values; may be a list")
+      ->capture_default_str();
+  app.add_option("--tests", flags.tests, "which tests: a list of prefill, decode, image, ttft")->capture_default_str();
+  app.add_option("--reps", flags.reps, "runs of each test; the best counts")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--chunk", flags.chunk, "prompt tokens of one pass")->check(CLI::Range(1, 1 << 16))->capture_default_str();
   add_switch(app, "--json", flags.json, "print one JSON object");
 }

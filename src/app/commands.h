@@ -49,8 +49,10 @@ struct TraceFlags {
 
 struct BenchFlags {
   ModelFlags model;
-  int64_t prompt = 512, generate = 32, chunk = 512;
-  std::string image = "1024x768";
+  // Lists with commas between.
+  std::string prompts = "512", generated = "64", images = "1024x768", batches = "1", depths = "0";
+  std::string tests = "prefill,decode,image,ttft";
+  int64_t chunk = 512, reps = 3;
   bool json = false;
 };
 

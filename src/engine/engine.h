@@ -50,6 +50,8 @@ struct RequestStats {
   int64_t vision_tokens = 0;       // of the prompt
   int64_t cached_tokens = 0;       // prompt tokens that did not have to be computed
   int images_cached = 0;           // visuals whose features were known
+  int64_t guessed_tokens = 0;      // that were verified by a pass
+  int64_t accepted_tokens = 0;     // of them, that the answer took
   double queue_ms = 0, vision_ms = 0, prefill_ms = 0, decode_ms = 0;
   double ttft_ms = 0;              // submit to first token
   int32_t stop_token_id = -1;      // the stop id that ended it, not part of the tokens

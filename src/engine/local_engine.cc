@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "engine/model_runner.h"
 #include "engine/scheduler.h"
+#include "engine/speculation.h"
 
 namespace qvl {
 namespace {
@@ -33,7 +34,10 @@ class LocalEngine : public Engine {
   LocalEngine(Model& model, const EngineOptions& options)
       : options_(options), pages_(static_cast<int32_t>(pages_for(options.context_tokens))), pool_(pages_),
         scheduler_({.max_sequences = options.max_sequences, .prefill_chunk = options.prefill_chunk}, pool_),
-        runner_(model, pages_, options.image_cache_bytes), thread_([this] { run(); }) {}
+        runner_(model, pages_, options.image_cache_bytes) {
+    for (int answers = 1; answers < kMostGuessRows; ++answers) pass_costs_.emplace_back(answers);
+    thread_ = std::thread([this] { run(); });
+  }
 
   ~LocalEngine() override {
     {
@@ -59,10 +63,12 @@ class LocalEngine : public Engine {
   void take_new();
   void drop_cancelled();
   void publish_stats();
+  void guess(StepPlan& plan);
   void forward(const StepPlan& plan);
   void fail(Sequence& s, const std::exception& e);
   void advance(const StepPlan& plan, std::span<const float> logits);
-  void choose_token(Sequence& s, std::span<const float> logits);
+  void take_tokens(Sequence& s, const StepPlan::Guess& guess, std::span<const float> logits);
+  bool choose_token(Sequence& s, std::span<const float> logits);
   bool is_stop(const Sequence& s, int32_t id) const;
   std::vector<int32_t> banned(const Sequence& s) const;
   void finish(Sequence& s, FinishReason reason, const std::string& code = "", const std::string& message = "");
@@ -72,6 +78,7 @@ class LocalEngine : public Engine {
   BlockPool pool_;
   Scheduler scheduler_;
   ModelRunner runner_;
+  std::vector<PassCost> pass_costs_;  // by answers in a pass, less one
 
   std::mutex mutex_;  // guards arrived_
   std::condition_variable came_;
@@ -144,7 +151,7 @@ bool LocalEngine::step() {
   scheduler_.admit();
   publish_stats();
   if (scheduler_.idle()) return false;
-  const StepPlan plan = scheduler_.plan();
+  StepPlan plan = scheduler_.plan();
   if (plan.encode != nullptr) {
     try {
       runner_.encode_slice(*plan.encode);
@@ -154,6 +161,7 @@ bool LocalEngine::step() {
   }
   if (plan.parts.empty()) return true;
   try {
+    if (options_.speculate != Speculate::kOff) guess(plan);
     forward(plan);
   } catch (const std::exception& e) {
     // advance() may have ended some of them already.
@@ -162,6 +170,44 @@ bool LocalEngine::step() {
     }
   }
   return true;
+}
+
+bool answers(const StepPlan::Part& part) { return part.sequence->generated() > 0; }
+bool only_answers(const StepPlan& plan) { return std::all_of(plan.parts.begin(), plan.parts.end(), answers); }
+
+// Adds to each answer what may follow it, and decides how much of that is verified.
+void LocalEngine::guess(StepPlan& plan) {
+  constexpr int64_t kPlainTokens = 3;  // at the start of an answer: they show what a pass costs with this context
+  const auto count = std::count_if(plan.parts.begin(), plan.parts.end(), answers);
+  if (count == 0 || count >= kMostGuessRows) return;
+  const PassCost& cost = pass_costs_[static_cast<size_t>(count - 1)];
+  const bool decodes = only_answers(plan);
+  int64_t rows = 0;
+  for (const auto& part : plan.parts) rows += part.tokens;
+  auto tokens = static_cast<double>(count);  // that the pass is expected to yield
+  int extra = 0;
+  for (auto& part : plan.parts) {
+    Sequence& s = *part.sequence;
+    const int64_t most = std::min<int64_t>(kMostGuessRows - count - extra, s.max_tokens - s.generated() - 1);
+    if (!answers(part) || most <= 0) continue;
+    if (!s.lookup) s.lookup.emplace(s.prompt_tokens() + s.max_tokens);
+    const auto match = s.lookup->find(s.tokens);
+    if (match.length == 0) continue;
+    part.guess = {.context = match.length, .ids = guess_from(s.tokens, match.next, most)};
+    // Beside a prompt's many rows each row costs its share of the arithmetic.
+    const auto relative = [&](int k) {
+      return decodes ? cost.of(extra + k) / cost.of(extra) : static_cast<double>(rows + extra + k) / static_cast<double>(rows + extra);
+    };
+    int verified = 0;
+    if (options_.speculate == Speculate::kAlways) {
+      verified = static_cast<int>(most);
+    } else if (s.generated() >= kPlainTokens && (cost.known() || !decodes)) {
+      verified = s.guessing.choose(match.length, static_cast<int>(most), tokens - 1, relative);
+    }
+    part.guess.verified = static_cast<size_t>(verified);
+    extra += verified;
+    tokens += s.guessing.expected_tokens(match.length, verified) - 1;
+  }
 }
 
 void LocalEngine::forward(const StepPlan& plan) {
@@ -175,7 +221,14 @@ void LocalEngine::forward(const StepPlan& plan) {
                                     [](const auto& part) { return part.sequence->stream->cancelled.load(); });
   };
   const auto logits = runner_.forward(plan, nobody_waits);
-  if (!nobody_waits()) advance(plan, logits);
+  if (nobody_waits()) return;
+  const auto count = plan.parts.size();
+  if (only_answers(plan) && count <= pass_costs_.size()) {
+    size_t guesses = 0;
+    for (const auto& part : plan.parts) guesses += part.guess.verified;
+    pass_costs_[count - 1].record(static_cast<int>(guesses), ms_between(now, Clock::now()));
+  }
+  advance(plan, logits);
 }
 
 // A request that fails ends alone; its message says no more than its owner may know.
@@ -216,12 +269,16 @@ void LocalEngine::advance(const StepPlan& plan, std::span<const float> logits) {
   for (const auto& part : plan.parts) {
     Sequence& s = *part.sequence;
     const bool last = s.computed + part.tokens == s.total_tokens();
-    s.computed += part.tokens;
-    if (!last) continue;
-    const auto row = logits.first(vocab);
-    logits = logits.subspan(vocab);
+    if (!last) {
+      s.computed += part.tokens;
+      continue;
+    }
+    s.computed += part.tokens - 1;
+    const size_t values = (1 + part.guess.verified) * vocab;
+    const auto rows = logits.first(values);
+    logits = logits.subspan(values);
     try {
-      choose_token(s, row);
+      take_tokens(s, part.guess, rows);
     } catch (const Error& e) {
       finish(s, FinishReason::kError, e.code, e.what());
     }
@@ -241,7 +298,23 @@ std::vector<int32_t> LocalEngine::banned(const Sequence& s) const {
   return ids;
 }
 
-void LocalEngine::choose_token(Sequence& s, std::span<const float> logits) {
+// Chooses each token as if the pass had had no guesses, and goes on as long as the next row was computed for just this token.
+// Keys and values of the rows after that are overwritten by the next pass.
+void LocalEngine::take_tokens(Sequence& s, const StepPlan::Guess& guess, std::span<const float> logits) {
+  const auto vocab = static_cast<size_t>(runner_.vocab_size());
+  s.stats.guessed_tokens += static_cast<int64_t>(guess.verified);
+  for (size_t i = 0; i <= guess.verified; ++i) {
+    ++s.computed;
+    if (!choose_token(s, logits.subspan(i * vocab, vocab)) || i >= guess.ids.size()) return;
+    const bool right = s.tokens.back() == guess.ids[i];
+    s.guessing.learn(guess.context + static_cast<int>(i), right);
+    if (!right) return;
+    if (i < guess.verified) ++s.stats.accepted_tokens;
+  }
+}
+
+// False: the answer is over, and the sequence gone.
+bool LocalEngine::choose_token(Sequence& s, std::span<const float> logits) {
   if (s.generated() == 0) {
     s.first_token = Clock::now();
     s.stats.prefill_ms = ms_between(s.prefill_start, s.first_token);
@@ -255,7 +328,7 @@ void LocalEngine::choose_token(Sequence& s, std::span<const float> logits) {
       if (!s.thinking.thinking()) {
         s.stats.stop_token_id = event.id;
         finish(s, FinishReason::kStop);
-        return;
+        return false;
       }
       s.thinking.close();
       forced = s.thinking.forced();
@@ -270,7 +343,9 @@ void LocalEngine::choose_token(Sequence& s, std::span<const float> logits) {
   s.tokens.push_back(event.id);
   ++s.stats.completion_tokens;
   s.stream->push({.kind = TokenStream::Item::Kind::kToken, .token = std::move(event), .finish = {}, .error_code = {}, .error_message = {}, .stats = {}});
-  if (s.generated() >= s.max_tokens) finish(s, FinishReason::kLength);
+  if (s.generated() < s.max_tokens) return true;
+  finish(s, FinishReason::kLength);
+  return false;
 }
 
 void LocalEngine::finish(Sequence& s, FinishReason reason, const std::string& code, const std::string& message) {

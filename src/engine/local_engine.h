@@ -8,6 +8,14 @@
 
 namespace qvl {
 
+// Guessing ahead: tokens that followed the same context before are verified in one pass with the answer's next token.
+// The answers are the same bits in each mode; only the time differs.
+enum class Speculate {
+  kOff,
+  kAuto,    // where measured times and earlier guesses of the request say that it pays
+  kAlways,  // wherever there is a guess: for tests and measurements
+};
+
 struct EngineOptions {
   int64_t context_tokens = 4096;             // of one request, prompt and answer; also the size of the KV cache
   int max_sequences = 4;
@@ -16,6 +24,7 @@ struct EngineOptions {
   size_t image_cache_bytes = size_t{256} << 20;
   std::vector<int32_t> stop_token_ids;       // the model's own ends of text
   int32_t valid_tokens = 0;                  // ids from here on belong to no token; 0: all do
+  Speculate speculate = Speculate::kAuto;
 };
 
 // model must outlive the engine.

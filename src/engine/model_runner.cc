@@ -31,25 +31,30 @@ void ModelRunner::encode_slice(Sequence& s) {
 std::span<const float> ModelRunner::forward(const StepPlan& plan, const std::function<bool()>& stop) {
   Batch batch;
   int64_t rows = 0;
-  for (const auto& part : plan.parts) rows += part.tokens;
+  for (const auto& part : plan.parts) rows += part.rows();
   batch.positions.resize(static_cast<size_t>(3 * rows));
-  for (const auto& part : plan.parts) append(batch, *part.sequence, part.tokens);
+  for (const auto& part : plan.parts) append(batch, part);
   return model_.language.forward(batch, *kv_, stop);
 }
 
-void ModelRunner::append(Batch& batch, const Sequence& s, int64_t tokens) const {
-  const int64_t begin = s.computed, end = begin + tokens, first_row = batch.rows(), prompt = s.prompt_tokens();
+void ModelRunner::append(Batch& batch, const StepPlan::Part& part) const {
+  const Sequence& s = *part.sequence;
+  const int64_t known = s.computed + part.tokens;  // guesses come after
+  const int64_t begin = s.computed, end = begin + part.rows(), first_row = batch.rows(), prompt = s.prompt_tokens();
   const auto rows = static_cast<int64_t>(batch.positions.size() / 3);
-  batch.token_ids.insert(batch.token_ids.end(), s.tokens.begin() + begin, s.tokens.begin() + end);
+  const auto guesses = part.guess.ids.begin();
+  batch.token_ids.insert(batch.token_ids.end(), s.tokens.begin() + begin, s.tokens.begin() + known);
+  batch.token_ids.insert(batch.token_ids.end(), guesses, guesses + (end - known));
   for (int64_t axis = 0; axis < 3; ++axis) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t position = i < prompt ? s.prompt.positions[static_cast<size_t>(axis * prompt + i)] : i + s.prompt.rope_delta;
       batch.positions[static_cast<size_t>(axis * rows + first_row + i - begin)] = static_cast<int32_t>(position);
     }
   }
-  batch.sequences.push_back({.row_begin = first_row, .rows = tokens, .past = begin, .pages = s.pages});
+  batch.sequences.push_back({.row_begin = first_row, .rows = part.rows(), .past = begin, .pages = s.pages});
   append_visuals(batch, s, begin, end, first_row);
-  if (end == s.total_tokens()) batch.logit_rows.push_back(first_row + tokens - 1);
+  if (known < s.total_tokens()) return;
+  for (int64_t i = known - 1; i < end; ++i) batch.logit_rows.push_back(first_row + i - begin);
 }
 
 // The parts of visual runs that fall inside tokens begin..end-1: a chunk may cut a picture anywhere.

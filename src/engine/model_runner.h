@@ -16,14 +16,14 @@ class ModelRunner {
 
   // One slice of the next picture of a sequence: takes known features from the cache, else runs one vision block.
   void encode_slice(Sequence& sequence);
-  // Runs the plan's parts. The logits of each part whose last token is its sequence's last, in the order of parts,
-  // [count, vocab_size]; empty if `stop` said so between two layers: then nothing counts as computed.
+  // Runs the plan's parts. The logits of each part whose last token is its sequence's last and of its verified guesses, in
+  // the order of parts, [count, vocab_size]; empty if `stop` said so between two layers: then nothing counts as computed.
   std::span<const float> forward(const StepPlan& plan, const std::function<bool()>& stop);
 
   int64_t vocab_size() const { return model_.config.text.vocab_size; }
 
  private:
-  void append(Batch& batch, const Sequence& sequence, int64_t tokens) const;
+  void append(Batch& batch, const StepPlan::Part& part) const;
   void append_visuals(Batch& batch, const Sequence& sequence, int64_t begin, int64_t end, int64_t first_row) const;
 
   Model& model_;

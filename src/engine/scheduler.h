@@ -18,9 +18,17 @@ struct SchedulerOptions {
 
 // One forward pass: these sequences, this many of their pending tokens each.
 struct StepPlan {
+  // What may follow a sequence's last token. The first `verified` ids get rows of the pass, the others are only watched.
+  struct Guess {
+    int context = 0;  // tokens that agreed where it was found
+    std::vector<int32_t> ids;
+    size_t verified = 0;
+  };
   struct Part {
     Sequence* sequence;
     int64_t tokens;
+    Guess guess = {};
+    int64_t rows() const { return tokens + static_cast<int64_t>(guess.verified); }
   };
   std::vector<Part> parts;
   Sequence* encode = nullptr;  // has a picture to encode: one slice of the vision tower belongs to this step

@@ -10,7 +10,9 @@
 #include <mutex>
 
 #include "engine/engine.h"
+#include "engine/prompt_lookup.h"
 #include "engine/sampler.h"
+#include "engine/speculation.h"
 #include "model/vision_tower.h"
 
 namespace qvl {
@@ -82,6 +84,8 @@ struct Sequence {
   std::unique_ptr<VisionTower::Run> vision_run;                 // of visual features.size()
   Sampler sampler;
   ThinkingWatch thinking;
+  std::optional<PromptLookup> lookup;  // from the first guess on
+  GuessPolicy guessing;
   std::shared_ptr<StreamState> stream = std::make_shared<StreamState>();
   RequestStats stats;
   Clock::time_point submitted = Clock::now(), admitted, prefill_start, first_token;

@@ -10,44 +10,12 @@
 
 #include "base/error.h"
 #include "engine/scheduler.h"
+#include "tests/engine/answers.h"
 #include "tests/engine/faulty_backend.h"
 #include "tests/model/tiny_checkpoint.h"
 
 namespace qvl {
 namespace {
-
-using Item = TokenStream::Item;
-
-Prompt to_prompt(const MadePrompt& made) {
-  Prompt prompt{made.ids, made.positions, made.rope_delta, {}};
-  for (const auto& v : made.visuals) {
-    Sha256 hash = sha256(std::as_bytes(std::span(v.patches)));
-    hash[0] = static_cast<uint8_t>(hash[0] ^ v.grid.t ^ v.grid.h << 4);
-    prompt.visuals.push_back({v.grid, std::make_shared<const std::vector<float>>(v.patches), hash, v.begins});
-  }
-  return prompt;
-}
-
-struct Answer {
-  std::vector<int32_t> ids;
-  std::vector<float> logprobs;
-  std::vector<bool> forced;
-  Item end;
-};
-
-Answer read_all(TokenStream& stream) {
-  Answer out;
-  while (true) {
-    Item item = stream.next();
-    if (item.kind == Item::Kind::kDone) {
-      out.end = std::move(item);
-      return out;
-    }
-    out.ids.push_back(item.token.id);
-    out.logprobs.push_back(item.token.logprob);
-    out.forced.push_back(item.token.forced);
-  }
-}
 
 // Waits for the engine's books to be level again; the last item comes after the pages went back.
 void expect_all_free(const Engine& engine) {

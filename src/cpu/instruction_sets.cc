@@ -21,13 +21,20 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq");
 }
 
+// GCC 12's __builtin_cpu_supports know VNNI in AVX's encoding.
+bool has_avx_vnni() {
+  constexpr unsigned kAvxVnni = 1u << 4;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __builtin_cpu_supports("avx2") && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & kAvxVnni) != 0;
+}
+
 // GCC 12's __builtin_cpu_supports does not know the tiles.
-bool has_amx_bf16() {
+bool has_amx() {
 #if defined(__linux__)
-  constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24, kOsXsave = 1u << 27, kTileState = 3u << 17;
+  constexpr unsigned kBf16 = 1u << 22, kInt8 = 1u << 25, kTile = 1u << 24, kOsXsave = 1u << 27, kTileState = 3u << 17;
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & kOsXsave) == 0) return false;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kBf16) == 0 || (d & kTile) == 0) return false;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kBf16) == 0 || (d & kInt8) == 0 || (d & kTile) == 0) return false;
   asm volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
   return (a & kTileState) == kTileState;
 #else
@@ -58,9 +65,12 @@ std::vector<InstructionSet> native_instruction_sets() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets.push_back({"avx2", &avx2_kernels()});
+  if (has_avx_vnni() && __builtin_cpu_supports("fma")) sets.push_back({"avx-vnni", &avx_vnni_kernels()});
   if (has_avx512()) {
     sets.push_back({"avx512", &avx512_kernels()});
-    if (has_amx_bf16() && amx_granted()) sets.push_back({"amx", &amx_kernels()});
+    const bool vnni = __builtin_cpu_supports("avx512vnni");
+    if (vnni) sets.push_back({"avx512-vnni", &avx512_vnni_kernels()});
+    if (vnni && has_amx() && amx_granted()) sets.push_back({"amx", &amx_kernels()});
   }
 #endif
   return sets;
@@ -69,6 +79,7 @@ std::vector<InstructionSet> native_instruction_sets() {
 std::vector<InstructionSet> runnable_instruction_sets() {
   auto sets = native_instruction_sets();
   sets.insert(sets.begin(), {"amx-emulated", &amx_emulated_kernels()});
+  sets.insert(sets.begin(), {"vnni-emulated", &vnni_emulated_kernels()});
   return sets;
 }
 

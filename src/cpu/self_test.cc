@@ -89,6 +89,33 @@ std::vector<float> attention(const KernelTable& table, bool bf16, bool rounded) 
   return out;
 }
 
+// Integers are exact: what differs is the rounding of inputs that lie between two of them.
+std::vector<float> quantised(const KernelTable& table, QuantFormat format, int64_t rows) {
+  Values values;
+  constexpr int64_t kLong = 3 * kIn + kBlockInputs;
+  Buffer panels(static_cast<size_t>(panel_count(kOut)) * quant_panel_bytes(kLong, format));
+  for (size_t i = 0; i < panels.size(); ++i) panels.data()[i] = static_cast<std::byte>(static_cast<int>(values.next() * 128) + 128);
+  for (int64_t i = 0; i < panel_count(kOut) * block_count(kLong); ++i) {
+    for (int lane = 0; lane < kPanel; ++lane) {
+      if (format == QuantFormat::kInt4) {
+        auto& block = panels.as<Int4Block>()[i];
+        block.d[lane] = block.dm[lane] = to_bf16(0x1p-10f).bits;
+      } else {
+        panels.as<Int8Block>()[i].d[lane] = 0x1p-10f;
+      }
+    }
+  }
+  const auto a = values.many(rows * kLong);
+  std::vector<float> c(static_cast<size_t>(rows * kOut));
+  const int64_t inputs = rows * block_count(kLong) + kInputSlack;
+  Buffer packed(static_cast<size_t>(inputs * table.input_block_bytes[static_cast<int>(format)]));
+  table.quantize(a.data(), kLong, rows, kLong, format, packed.data(), rows);
+  table.product_quant({.inputs = packed.data(), .rows = rows, .panels = panels.data(), .format = format, .in = kLong,
+                       .panel_begin = 0, .panel_end = panel_count(kOut), .c = c.data(), .ldc = kOut, .out = kOut,
+                       .bias = nullptr, .finish = Finish::kStore});
+  return c;
+}
+
 std::vector<float> norms(const KernelTable& table) {
   Values values;
   auto x = values.many(3 * kWidth), w = values.many(2 * kWidth);
@@ -119,6 +146,11 @@ std::string self_test(const KernelTable& table) {
     if (!near(attention(table, bf16, false), want, 1e-4f)) return "attention";
     // Probabilities are rounded too.
     if (bf16 && table.attention_bf16 != nullptr && !near(attention(table, bf16, true), want, 0.02f)) return "bfloat16 attention";
+  }
+  for (const auto format : {QuantFormat::kInt4, QuantFormat::kInt8}) {
+    for (const int64_t rows : {int64_t{1}, int64_t{5}, kRows}) {
+      if (!near(quantised(table, format, rows), quantised(generic, format, rows), 0.01f)) return "quantised products";
+    }
   }
   if (!near(norms(table), norms(generic), 1e-4f)) return "norms";
   return "";

@@ -46,7 +46,7 @@ class QuantTest : public testing::TestWithParam<Case> {
 
   std::vector<float> product(const RandomWeights& w, const std::vector<float>& x, int64_t rows, Finish finish,
                              const std::vector<float>& bias, std::vector<float> c) const {
-    Buffer inputs(at(rows * block_count(w.in) * table_->input_block_bytes[static_cast<int>(w.format)]));
+    Buffer inputs(at((rows * block_count(w.in) + kInputSlack) * table_->input_block_bytes[static_cast<int>(w.format)]));
     table_->quantize(x.data(), w.in, rows, w.in, w.format, inputs.data(), rows);
     // In two pieces, as threads would take them.
     const int64_t panels = panel_count(w.out), middle = panels / 2;

@@ -38,6 +38,11 @@ struct AmxTiles {
   void dot() {
     asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(C), "i"(A), "i"(B));
   }
+  // The same of int32 sums, signed bytes of A and unsigned ones of B.
+  template <int C, int A, int B>
+  void dot_bytes() {
+    asm volatile("tdpbsud %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(C), "i"(A), "i"(B));
+  }
 };
 
 }  // namespace
@@ -48,4 +53,5 @@ struct AmxTiles {
 #define QVL_NAME "amx"
 #define QVL_TABLE amx_kernels
 #define QVL_TILES AmxTiles
+#define QVL_QUADS
 #include "cpu/kernels/kernels.inc"

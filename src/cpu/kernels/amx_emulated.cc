@@ -38,6 +38,19 @@ struct EmulatedTiles {
       }
     }
   }
+  // tdpbsud: sums of four products of signed bytes of A and unsigned ones of B.
+  template <int C, int A, int B>
+  void dot_bytes() {
+    for (int r = 0; r < 16; ++r) {
+      for (int k = 0; k < 16; ++k) {
+        for (int n = 0; n < 16; ++n) {
+          for (int i = 0; i < 32; i += 8) {
+            tiles[C][r][n] += static_cast<uint32_t>(static_cast<int8_t>(tiles[A][r][k] >> i)) * (tiles[B][k][n] >> i & 255u);
+          }
+        }
+      }
+    }
+  }
   static float to_float(uint32_t bits) {
     float x;
     __builtin_memcpy(&x, &bits, sizeof x);
@@ -53,4 +66,5 @@ struct EmulatedTiles {
 #define QVL_NAME "amx-emulated"
 #define QVL_TABLE amx_emulated_kernels
 #define QVL_TILES EmulatedTiles
+#define QVL_QUADS
 #include "cpu/kernels/kernels.inc"

@@ -86,8 +86,11 @@ inline constexpr int64_t packed_bytes(int64_t rows, int64_t columns) {
 
 const KernelTable& generic_kernels();
 const KernelTable& avx2_kernels();
+const KernelTable& avx_vnni_kernels();
 const KernelTable& avx512_kernels();
+const KernelTable& avx512_vnni_kernels();
 const KernelTable& amx_kernels();
+const KernelTable& vnni_emulated_kernels();
 const KernelTable& amx_emulated_kernels();
 
 }  // namespace qvl::cpu

@@ -57,6 +57,8 @@ struct alignas(64) WideInputBlock {
 };
 static_assert(sizeof(WideInputBlock) == 576);
 
+constexpr int kInputSlack = 15;
+
 enum class QuantFormat : int { kInt4, kInt8 };
 
 inline constexpr int64_t block_count(int64_t in) { return (in + kBlockInputs - 1) / kBlockInputs; }
@@ -69,7 +71,8 @@ inline constexpr size_t quant_panel_bytes(int64_t in, QuantFormat format) {
 }
 
 struct QuantProductArgs {
-  const void* inputs;  // [block_count(in)][rows] blocks written by `quantize` of the same table and format
+  const void* inputs;  // [block_count(in)][rows] blocks written by `quantize` of the same table and format,
+                       // and kInputSlack readable blocks: tiles take whole sixteens of rows
   int64_t rows;
   const void* panels;  // of the whole matrix
   QuantFormat format;

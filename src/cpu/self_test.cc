@@ -89,7 +89,7 @@ std::vector<float> attention(const KernelTable& table, bool bf16, bool rounded) 
   return out;
 }
 
-// Integers are exact: what differs is the rounding of inputs that lie between two of them.
+// Sums are exact: what differs is the rounding of inputs, to 8 or 15 bits by the set.
 std::vector<float> quantised(const KernelTable& table, QuantFormat format, int64_t rows) {
   Values values;
   constexpr int64_t kLong = 3 * kIn + kBlockInputs;
@@ -149,7 +149,7 @@ std::string self_test(const KernelTable& table) {
   }
   for (const auto format : {QuantFormat::kInt4, QuantFormat::kInt8}) {
     for (const int64_t rows : {int64_t{1}, int64_t{5}, kRows}) {
-      if (!near(quantised(table, format, rows), quantised(generic, format, rows), 0.01f)) return "quantised products";
+      if (!near(quantised(table, format, rows), quantised(generic, format, rows), 0.05f)) return "quantised products";
     }
   }
   if (!near(norms(table), norms(generic), 1e-4f)) return "norms";

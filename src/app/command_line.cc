@@ -36,13 +36,25 @@ void add_model_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("--precision", flags.precision, "bfloat16, or float32 for the reference's arithmetic")
       ->check(CLI::IsMember({"bfloat16", "float32"}))
       ->capture_default_str();
+  app.add_option("--quantize", flags.quantize, "int4 or int8 weights: smaller and faster; none: as --precision says")
+      ->check(CLI::IsMember({"none", "int8", "int4"}))
+      ->capture_default_str();
   app.add_option("--threads", flags.threads, "threads of the engine (default: all cores)")->check(CLI::Range(1, 1024));
   app.add_option("--ctx-size", flags.ctx_size, "tokens of prompt and answer together (default: the model's, at most 32768)")
       ->check(CLI::Range(int64_t{64}, int64_t{1} << 24));
 }
 
+// Of the subcommands that answer through the engine.
+void add_engine_flags(CLI::App& app, ModelFlags& flags) {
+  add_model_flags(app, flags);
+  app.add_option("--speculate", flags.speculate,
+                 "guess tokens ahead from text that repeats itself, where that is faster; the answers are the same")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
+}
+
 void add_serve(CLI::App& app, ServeFlags& flags) {
-  add_model_flags(app, flags.model);
+  add_engine_flags(app, flags.model);
   app.add_option("--thinking-model", flags.thinking_model, "a second model, for the Thinking mode");
   auto* const host = app.add_option("--host", flags.host, "address to listen on")->capture_default_str();
   add_switch(app, "--listen", flags.listen, "listen on all addresses (0.0.0.0); give an --api-key with it", host);
@@ -58,7 +70,7 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
 }
 
 void add_chat(CLI::App& app, ChatFlags& flags) {
-  add_model_flags(app, flags.model);
+  add_engine_flags(app, flags.model);
   app.add_option("--image", flags.images, "a picture (repeatable)")->take_all();
   app.add_option("--prompt", flags.prompt, "one question; without it the chat is interactive");
   app.add_option("--system", flags.system, "a system message");
@@ -101,7 +113,9 @@ void add_bench(CLI::App& app, BenchFlags& flags) {
 }  // namespace
 
 LoadOptions ModelFlags::load_options() const {
-  return {.threads = threads, .precision = precision == "float32" ? Precision::kFloat32 : Precision::kBFloat16};
+  return {.threads = threads,
+          .precision = precision == "float32" ? Precision::kFloat32 : Precision::kBFloat16,
+          .quantize = parse_quantize(quantize).value_or(Quantize::kNone)};
 }
 
 int run_command_line(int argc, char** argv) {

@@ -15,9 +15,10 @@ inline constexpr const char* kVersion = QVL_VERSION;  // the CMake project's
 // Flags that several subcommands share.
 struct ModelFlags {
   std::string model = "demo";
-  std::string precision = "bfloat16";
+  std::string precision = "bfloat16", quantize = "none";
   int threads = 0;
   int64_t ctx_size = 0;  // 0: the model's own, at most kDefaultContext
+  std::string speculate = "on";
   LoadOptions load_options() const;
 };
 

@@ -72,6 +72,7 @@ RunningModel start_model(const ModelFlags& flags) {
   options.context_tokens = context;
   for (const int id : out.loaded.generation.eos_token_id) options.stop_token_ids.push_back(id);
   options.valid_tokens = out.loaded.tokenizer->size();
+  options.speculate = flags.speculate == "on" ? Speculate::kAuto : Speculate::kOff;
   out.engine = make_local_engine(*out.loaded.model, options);
   return out;
 }

@@ -1,20 +1,51 @@
 #include "base/thread_pool.h"
 
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <string>
 #include <utility>
 
 namespace qvl {
 namespace {
 
-// Spinning for some microseconds bridges the gaps between two ops of one forward pass; after that the thread sleeps.
-constexpr int kSpins = 4000;
+// gate_: the round in the upper half, then the open bit, the workers that entered, and those of them still inside.
+constexpr uint64_t kInside = 1, kInsideMask = 0xFFFF, kEntered = 1u << 16, kEnteredMask = 0x7FFF, kOpen = 1u << 31;
+constexpr int kRoundShift = 32;
 
-int usable_cores() {
+int64_t inside(uint64_t gate) { return static_cast<int64_t>(gate & kInsideMask); }
+int64_t entered(uint64_t gate) { return static_cast<int64_t>(gate >> 16 & kEnteredMask); }
+
+std::vector<int> allowed_cores() {
+  std::vector<int> cores;
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    for (int i = 0; i < CPU_SETSIZE; ++i) {
+      if (CPU_ISSET(i, &set)) cores.push_back(i);
+    }
+  }
+  return cores;
+}
+
+// Processors' worth of time that a container may use; a large number where nothing limits it.
+int quota_cores() {
+  std::string quota;
+  double period = 0;
+  if (std::ifstream file("/sys/fs/cgroup/cpu.max"); file >> quota >> period && quota != "max" && period > 0) {
+    return std::max(1, static_cast<int>(std::ceil(std::atof(quota.c_str()) / period)));
+  }
+  return 1 << 20;
+}
+
+// A thread stays where its caches are. It may be moved all the same: an administrator who takes the core away wins.
+void pin_to(int core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(core), &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
 void pause() {
@@ -25,28 +56,74 @@ void pause() {
 
 }  // namespace
 
+template <typename Done>
+bool ThreadPool::Patience::spin_until(Done done) {
+  if (done()) return true;
+  const auto end = std::chrono::steady_clock::now() + budget_;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (done()) {
+        budget_ = std::min<std::chrono::nanoseconds>(2 * budget_, kMost);
+        return true;
+      }
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  budget_ = std::max<std::chrono::nanoseconds>(budget_ / 4, kLeast);
+  return done();
+}
+
 ThreadPool::ThreadPool(int threads) {
-  if (threads <= 0) threads = usable_cores();
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  const auto cores = allowed_cores();
+  if (threads <= 0) {
+    const auto all = cores.empty() ? static_cast<int>(std::thread::hardware_concurrency()) : static_cast<int>(cores.size());
+    threads = std::max(1, std::min(all, quota_cores()));
+  }
+  // With cores to spare the kernel places threads better than a fixed order would, beside other programs that pin as well.
+  const bool pins = std::ssize(cores) == threads;
+  for (int i = 1; i < threads; ++i) {
+    workers_.emplace_back([this, i, core = pins ? cores[static_cast<size_t>(i)] : -1] { work(i, core); });
+  }
 }
 
 ThreadPool::~ThreadPool() {
-  stop_ = true;
-  round_.fetch_add(1);
+  stop_.store(true, std::memory_order_relaxed);
+  round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
   for (auto& worker : workers_) worker.join();
 }
 
-void ThreadPool::work(int thread) {
-  uint32_t seen = 0;
+void ThreadPool::work(int thread, int core) {
+  if (core >= 0) pin_to(core);
+  Patience patience;
+  uint32_t heard = 0, last_round = 0;
   while (true) {
-    for (int i = 0; i < kSpins && round_.load(std::memory_order_acquire) == seen; ++i) pause();
-    round_.wait(seen, std::memory_order_acquire);
-    seen = round_.load(std::memory_order_acquire);
-    if (stop_) return;
-    call(thread);
-    if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
+    if (!patience.spin_until([&] { return round_.load(std::memory_order_acquire) != heard; })) {
+      round_.wait(heard, std::memory_order_acquire);
+    }
+    heard = round_.load(std::memory_order_acquire);
+    if (stop_.load(std::memory_order_relaxed)) return;
+    if (enter(last_round)) {
+      call(thread);
+      leave();
+    }
   }
+}
+
+// The gate names its round: who comes late finds it closed, or is in time for the next round and does not enter that twice.
+bool ThreadPool::enter(uint32_t& last_round) {
+  uint64_t gate = gate_.load(std::memory_order_acquire);
+  while ((gate & kOpen) != 0 && static_cast<uint32_t>(gate >> kRoundShift) != last_round) {
+    if (gate_.compare_exchange_weak(gate, gate + kEntered + kInside, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      last_round = static_cast<uint32_t>(gate >> kRoundShift);
+      return true;
+    }
+  }
+  return false;
+}
+
+void ThreadPool::leave() {
+  if (inside(gate_.fetch_sub(kInside, std::memory_order_acq_rel)) == 1) gate_.notify_one();
 }
 
 void ThreadPool::call(int thread) noexcept {
@@ -58,21 +135,38 @@ void ThreadPool::call(int thread) noexcept {
   }
 }
 
+void ThreadPool::open(const std::function<void(int)>& body) {
+  body_ = &body;
+  const uint32_t round = round_.load(std::memory_order_relaxed) + 1;
+  gate_.store(uint64_t{round} << kRoundShift | kOpen, std::memory_order_release);
+  round_.store(round, std::memory_order_release);
+  round_.notify_all();
+}
+
+template <typename Done>
+void ThreadPool::wait_for_gate(Done done) {
+  if (patience_.spin_until([&] { return done(gate_.load(std::memory_order_acquire)); })) return;
+  for (uint64_t gate = gate_.load(std::memory_order_acquire); !done(gate); gate = gate_.load(std::memory_order_acquire)) {
+    gate_.wait(gate, std::memory_order_acquire);
+  }
+}
+
+// Nobody enters any more; those inside use what `body` refers to, so nothing may leave before they do.
+void ThreadPool::finish_round() {
+  gate_.fetch_and(~kOpen, std::memory_order_acq_rel);
+  wait_for_gate([](uint64_t gate) { return inside(gate) == 0; });
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
 void ThreadPool::run(const std::function<void(int)>& body) {
   if (workers_.empty()) {
     body(0);
     return;
   }
-  body_ = &body;
-  running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  round_.fetch_add(1, std::memory_order_release);
-  round_.notify_all();
-  call(0);  // the others use what `body` refers to: nothing may leave before they end
-  for (int i = 0; i < kSpins && running_.load(std::memory_order_acquire) != 0; ++i) pause();
-  for (int left = running_.load(std::memory_order_acquire); left != 0; left = running_.load(std::memory_order_acquire)) {
-    running_.wait(left, std::memory_order_acquire);
-  }
-  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  open(body);
+  call(0);
+  wait_for_gate([all = std::ssize(workers_)](uint64_t gate) { return entered(gate) == all && inside(gate) == 0; });
+  finish_round();
 }
 
 void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body) {
@@ -82,12 +176,16 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<
     body(0, count, 0);
     return;
   }
-  std::atomic<int64_t> next{0};
-  run([&](int thread) {
-    for (int64_t begin = next.fetch_add(grain); begin < count; begin = next.fetch_add(grain)) {
+  next_.store(0, std::memory_order_relaxed);
+  const std::function<void(int)> take_pieces = [&](int thread) {
+    for (int64_t begin = next_.fetch_add(grain, std::memory_order_relaxed); begin < count;
+         begin = next_.fetch_add(grain, std::memory_order_relaxed)) {
       body(begin, std::min(begin + grain, count), thread);
     }
-  });
+  };
+  open(take_pieces);
+  call(0);
+  finish_round();
 }
 
 }  // namespace qvl

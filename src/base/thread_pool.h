@@ -1,7 +1,11 @@
 // A persistent pool that splits index ranges between its threads. One caller at a time (the engine's thread).
+//
+// A neighbour on one of the cores costs its share and little more: threads take pieces as they come free, the caller waits
+// for no thread that has not begun, and waiting threads give their core up as soon as waiting stops paying.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -13,7 +17,8 @@ namespace qvl {
 
 class ThreadPool {
  public:
-  // threads >= 1, the caller included; 0 takes the number of cores this process may run on.
+  // threads >= 1, the caller included; 0 takes the number of cores this process may use (affinity and control group).
+  // Where that is all cores of the affinity mask, each worker is pinned to one.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -28,14 +33,34 @@ class ThreadPool {
   void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body);
 
  private:
-  void work(int thread);
+  // How long one thread spins before it sleeps: to the full as long as that bridges the gaps between two ops, hardly at all
+  // while others need the core.
+  class Patience {
+   public:
+    template <typename Done>
+    bool spin_until(Done done);
+
+   private:
+    std::chrono::nanoseconds budget_{kMost};
+    static constexpr std::chrono::microseconds kLeast{4}, kMost{250};
+  };
+
+  void work(int thread, int core);
+  bool enter(uint32_t& last_round);
+  void leave();
+  void open(const std::function<void(int)>& body);
+  template <typename Done>
+  void wait_for_gate(Done done);
+  void finish_round();
   void call(int thread) noexcept;
 
   std::vector<std::thread> workers_;
-  const std::function<void(int)>* body_ = nullptr;  // valid while a round runs
-  std::atomic<uint32_t> round_{0};
-  std::atomic<int> running_{0};
+  const std::function<void(int)>* body_ = nullptr;  // valid while the gate is open or somebody is inside
+  alignas(64) std::atomic<uint32_t> round_{0};      // what sleeping workers watch
+  alignas(64) std::atomic<uint64_t> gate_{0};       // the round, whether workers may still enter it, how many did and are inside
+  alignas(64) std::atomic<int64_t> next_{0};        // of parallel_for: the first index that nobody took
   std::atomic<bool> stop_{false};
+  Patience patience_;  // the caller's
   std::mutex error_mutex_;  // guards error_
   std::exception_ptr error_;
 };

@@ -107,12 +107,7 @@ BenchModel load_bench_model(const ModelFlags& flags) {
     check_tensors(*store, out.config);
   }
   out.backend = make_backend(flags.load_options());
-  double told = start;
-  out.model = std::make_unique<Model>(*out.backend, *store, out.config, [&](int done, int total) {
-    if (now_s() - told < 1) return;
-    told = now_s();
-    log_info("loading: {} %", 100 * done / total);
-  });
+  out.model = load_weights(*out.backend, *store, out.config, flags.load_options(), flags.model);
   out.load_seconds = now_s() - start;
   return out;
 }

@@ -17,6 +17,7 @@ struct LoadOptions {
   int threads = 0;  // 0: all cores
   Precision precision = Precision::kBFloat16;
   bool reference = false;  // the slow reference backend instead of the CPU's kernels
+  Quantize quantize = Quantize::kNone;
 };
 
 struct LoadedModel {
@@ -38,5 +39,8 @@ std::filesystem::path find_model(const std::string& name);
 // Errors: kModel; kBadFlag for an unknown instruction set; kMemory.
 LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& options);
 std::unique_ptr<Backend> make_backend(const LoadOptions& options);
+// The model of a store's tensors, packed as the options say; tells percent and seconds left on the way. what: its name there.
+std::unique_ptr<Model> load_weights(Backend& backend, WeightStore& weights, const ModelConfig& config,
+                                    const LoadOptions& options, const std::string& what);
 
 }  // namespace qvl

@@ -30,7 +30,9 @@ class CpuOps : public Ops {
   // rounds: products and attention may run in bfloat16 where the table has them.
   CpuOps(const KernelTable& table, ThreadPool& pool, bool rounds)
       : table_(table), pool_(pool), rounds_(rounds && table.product_bf16 != nullptr),
-        attention_(table, pool, rounds) {}
+        attention_(table, pool, rounds ? Precision::kBFloat16 : Precision::kFloat32) {}
+
+  const cpu::CpuAttention& attention() const { return attention_; }
 
   void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation) override {
     static constexpr Finish kFinish[] = {Finish::kStore, Finish::kGeluTanh, Finish::kGeluErf};
@@ -139,7 +141,7 @@ class CpuOps : public Ops {
   const void* quantise_inputs(const float* x, int64_t rows, int64_t in, cpu::QuantFormat format) {
     constexpr int64_t kGrainElements = 16384;
     const int64_t block = table_.input_block_bytes[static_cast<int>(format)];
-    const size_t bytes = at(rows * cpu::block_count(in) * block);
+    const size_t bytes = at((rows * cpu::block_count(in) + cpu::kInputSlack) * block);
     if (packed_.size() < bytes) packed_ = Buffer(bytes);
     pool_.parallel_for(rows, std::max<int64_t>(1, kGrainElements / in), [&](int64_t begin, int64_t end, int) {
       table_.quantize(x + begin * in, in, end - begin, in, format, packed_.data() + begin * block, rows);
@@ -215,15 +217,23 @@ class CpuBackend : public Backend {
 
   std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
                                       WeightFormat format) override {
-    return cpu::pack_matrix(pool_, precision_, parts, bias, format);
+    return packer_.pack(parts, bias, format);
+  }
+  std::string layouts() const override { return cpu::kPanelLayouts; }
+  std::unique_ptr<Linear> adopt_linear(int64_t out, int64_t in, uint32_t layout, Buffer bytes,
+                                       std::span<const float> bias) override {
+    return cpu::MatrixPacker::adopt(out, in, layout, std::move(bytes), bias);
+  }
+  std::unique_ptr<Linear> make_linear(int64_t out, int64_t in, WeightFormat format, uint64_t seed) override {
+    return packer_.make(out, in, format, seed);
   }
 
-  std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages) override {
-    return cpu::CpuAttention::make_kv_cache(layers, num_kv_heads, head_dim, pages, precision_);
+  std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages, KvFormat format) override {
+    return ops_.attention().make_kv_cache(layers, num_kv_heads, head_dim, pages, format);
   }
 
-  size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim) const override {
-    return cpu::CpuAttention::kv_page_bytes(layers, num_kv_heads, head_dim, precision_);
+  size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim, KvFormat format) const override {
+    return ops_.attention().kv_page_bytes(layers, num_kv_heads, head_dim, format);
   }
 
  private:
@@ -231,6 +241,7 @@ class CpuBackend : public Backend {
   Precision precision_;
   ThreadPool pool_;
   CpuOps ops_;
+  cpu::MatrixPacker packer_{pool_, precision_};
 };
 
 }  // namespace

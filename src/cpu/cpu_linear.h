@@ -1,6 +1,7 @@
 // A matrix as the CPU backend holds it: panels of 16 outputs in one of four formats. Data only.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "cpu/kernels/quant.h"
@@ -20,10 +21,16 @@ inline size_t panel_bytes(int64_t in, PanelFormat format) {
   return is_quantised(format) ? quant_panel_bytes(in, quant_format(format)) : panel_bytes(in, format == PanelFormat::kBFloat16);
 }
 
+inline size_t matrix_bytes(int64_t out, int64_t in, PanelFormat format) {
+  return static_cast<size_t>(panel_count(out)) * panel_bytes(in, format);
+}
+
 struct CpuLinear : Linear {
-  CpuLinear(int64_t out, int64_t in, PanelFormat panel_format)
-      : Linear(out, in), format(panel_format), panels(static_cast<size_t>(panel_count(out)) * panel_bytes(in, panel_format)) {}
+  // data: matrix_bytes(out, in, format)
+  CpuLinear(int64_t out, int64_t in, PanelFormat panel_format, Buffer data)
+      : Linear(out, in), format(panel_format), panels(std::move(data)) {}
   size_t packed_bytes() const override { return panels.size(); }
+  PackedMatrix packed() const override { return {static_cast<uint32_t>(format), {panels.data(), panels.size()}, bias}; }
   bool bf16() const { return format == PanelFormat::kBFloat16; }
   PanelFormat format;
   Buffer panels;

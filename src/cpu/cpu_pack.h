@@ -9,9 +9,30 @@
 
 namespace qvl::cpu {
 
-// Backend::pack_linear. Plain: bfloat16 where the parts are, or the precision is, else float32.
-// Errors: kModel "model_not_finite" where the format is quantised and a weight is NaN or infinite.
-std::unique_ptr<CpuLinear> pack_matrix(ThreadPool& pool, Precision precision, std::span<const ConstTensorView> parts,
-                                       std::span<const float> bias, WeightFormat format);
+class MatrixPacker {
+ public:
+  MatrixPacker(ThreadPool& pool, Precision precision) : pool_(pool), precision_(precision) {}
+
+  // Backend::pack_linear. Plain: bfloat16 where the parts are, or the precision is, else float32.
+  // Errors: kModel "model_not_finite" where the format is quantised and a weight is NaN or infinite.
+  std::unique_ptr<Linear> pack(std::span<const ConstTensorView> parts, std::span<const float> bias, WeightFormat format);
+  // Backend::adopt_linear
+  static std::unique_ptr<Linear> adopt(int64_t out, int64_t in, uint32_t layout, Buffer bytes, std::span<const float> bias);
+  // Backend::make_linear: whole blocks only, else null.
+  std::unique_ptr<Linear> make(int64_t out, int64_t in, WeightFormat format, uint64_t seed);
+
+ private:
+  PanelFormat panel_format(std::span<const ConstTensorView> parts, WeightFormat format) const;
+  void pack_plain(std::span<const ConstTensorView> parts, CpuLinear& to);
+  const Buffer& made_panel(QuantFormat format);
+
+  ThreadPool& pool_;
+  const Precision precision_;
+  BufferArena arena_;
+  Buffer made_[2];  // a panel of made values in each quantised format
+};
+
+// Changes with every change of a panel format's bytes: files that were kept under another name are not read.
+inline constexpr const char* kPanelLayouts = "panels16-1";
 
 }  // namespace qvl::cpu

@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "weights/moe_weights.h"
 
 namespace qvl {
 namespace {
@@ -15,20 +14,6 @@ size_t at(int64_t i) { return static_cast<size_t>(i); }
 float* grow(std::vector<float>& buffer, int64_t floats) {
   if (buffer.size() < at(floats)) buffer.resize(at(floats));
   return buffer.data();
-}
-
-// Matrices of the same inputs stacked along their outputs, as one.
-std::unique_ptr<Linear> take_stacked(Backend& backend, WeightStore& weights, const std::vector<std::string>& names,
-                                     const std::vector<int64_t>& outs, int64_t in) {
-  std::vector<ConstTensorView> parts;
-  for (size_t i = 0; i < names.size(); ++i) parts.push_back(weights.take(names[i], {outs[i], in}));
-  auto linear = backend.pack_linear(parts, {});
-  for (const auto& name : names) weights.release(name);
-  return linear;
-}
-
-std::unique_ptr<Linear> take_linear(Backend& backend, WeightStore& weights, const std::string& name, int64_t out, int64_t in) {
-  return take_stacked(backend, weights, {name}, {out}, in);
 }
 
 }  // namespace
@@ -64,50 +49,39 @@ void choose_experts(const float* logits, int num_experts, int per_token, int32_t
   }
 }
 
-LanguageModel::LanguageModel(Backend& backend, WeightStore& weights, const TextConfig& config,
-                             const std::function<void()>& layer_done)
-    : config_(config), backend_(backend), ops_(backend.ops()), mrope_(config) {
+LanguageModel::LanguageModel(WeightLoader& weights, const TextConfig& config)
+    : config_(config), backend_(weights.backend()), ops_(backend_.ops()), mrope_(config) {
   const std::string root = "model.language_model.";
   const int64_t h = config.hidden_size, d = config.head_dim;
   const int64_t q = config.num_attention_heads * d, kv = config.num_key_value_heads * d;
-  embed_tokens_ = take_linear(backend, weights, root + "embed_tokens.weight", config.vocab_size, h);
+  embed_tokens_ = weights.linear(root + "embed_tokens.weight", config.vocab_size, h);
   for (int i = 0; i < config.num_hidden_layers; ++i) {
     const std::string name = root + "layers." + std::to_string(i) + ".";
     Layer layer;
-    layer.input_layernorm = weights.take_floats(name + "input_layernorm.weight", {h});
-    layer.post_attention_layernorm = weights.take_floats(name + "post_attention_layernorm.weight", {h});
-    layer.q_norm = weights.take_floats(name + "self_attn.q_norm.weight", {d});
-    layer.k_norm = weights.take_floats(name + "self_attn.k_norm.weight", {d});
+    layer.input_layernorm = weights.floats(name + "input_layernorm.weight", {h});
+    layer.post_attention_layernorm = weights.floats(name + "post_attention_layernorm.weight", {h});
+    layer.q_norm = weights.floats(name + "self_attn.q_norm.weight", {d});
+    layer.k_norm = weights.floats(name + "self_attn.k_norm.weight", {d});
     const std::string attention = name + "self_attn.";
-    layer.qkv = take_stacked(backend, weights,
-                             {attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"},
-                             {q, kv, kv}, h);
-    layer.o_proj = take_linear(backend, weights, attention + "o_proj.weight", h, q);
+    layer.qkv = weights.stacked({attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"},
+                                {q, kv, kv}, h);
+    layer.o_proj = weights.linear(attention + "o_proj.weight", h, q);
     if (config.layer_is_moe(i)) {
       const MoeConfig& moe = *config.moe;
-      layer.router = take_linear(backend, weights, name + "mlp.gate.weight", moe.num_experts, h);
-      MoeExperts experts(weights, name + "mlp.experts", moe.num_experts, h, moe.moe_intermediate_size);
-      for (int e = 0; e < moe.num_experts; ++e) {
-        const ExpertWeights expert = experts.expert(e);
-        const ConstTensorView gate_up[] = {expert.gate, expert.up};
-        layer.experts.gate_up.push_back(backend.pack_linear(gate_up, {}));
-        layer.experts.down.push_back(backend.pack_linear({&expert.down, 1}, {}));
-      }
+      layer.router = weights.linear(name + "mlp.gate.weight", moe.num_experts, h);
+      layer.experts = weights.experts(name + "mlp.experts", moe.num_experts, h, moe.moe_intermediate_size);
     } else {
       const int64_t inner = config.intermediate_size;
-      layer.gate_up = take_stacked(backend, weights, {name + "mlp.gate_proj.weight", name + "mlp.up_proj.weight"},
-                                   {inner, inner}, h);
-      layer.down = take_linear(backend, weights, name + "mlp.down_proj.weight", h, inner);
+      layer.gate_up = weights.stacked({name + "mlp.gate_proj.weight", name + "mlp.up_proj.weight"}, {inner, inner}, h);
+      layer.down = weights.linear(name + "mlp.down_proj.weight", h, inner);
     }
     layers_.push_back(std::move(layer));
-    if (layer_done) layer_done();
   }
-  norm_ = weights.take_floats(root + "norm.weight", {h});
+  norm_ = weights.floats(root + "norm.weight", {h});
   if (!config.tie_word_embeddings) {
-    lm_head_ = take_linear(backend, weights, "lm_head.weight", config.vocab_size, h);
-  } else if (weights.has("lm_head.weight")) {
-    weights.take("lm_head.weight", {config.vocab_size, h});  // some repacks store the tied copy
-    weights.release("lm_head.weight");
+    lm_head_ = weights.linear("lm_head.weight", config.vocab_size, h);
+  } else if (weights.store().has("lm_head.weight")) {
+    weights.skip("lm_head.weight", {config.vocab_size, h});  // some repacks store the tied copy
   }
 }
 

@@ -9,7 +9,7 @@
 #include "model/config.h"
 #include "model/vision_tower.h"
 #include "ops/ops.h"
-#include "weights/weight_store.h"
+#include "model/weight_loader.h"
 
 namespace qvl {
 
@@ -64,8 +64,7 @@ struct WeightBytes {
 class LanguageModel {
  public:
   // Takes the tensors "model.language_model...." and "lm_head.weight" (a copy of the embedding is accepted where tied).
-  // layer_done, where given, is called after each layer.
-  LanguageModel(Backend& backend, WeightStore& weights, const TextConfig& config, const std::function<void()>& layer_done = {});
+  LanguageModel(WeightLoader& weights, const TextConfig& config);
   ~LanguageModel();
 
   // Runs the batch against the cache, writes its keys and values and returns the logits of logit_rows,

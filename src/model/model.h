@@ -1,20 +1,22 @@
 // A whole model: configuration, vision tower and language model on one backend. One thread.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "model/config.h"
 #include "model/language_model.h"
 #include "model/vision_tower.h"
+#include "model/weight_loader.h"
 
 namespace qvl {
 
 struct Model {
   // Takes every tensor of the store exactly once; what is left over is named in a warning. Errors: kModel.
-  // progress, where given, hears of every layer packed, the vision tower counting as one.
-  Model(Backend& backend, WeightStore& weights, const ModelConfig& model_config,
-        const std::function<void(int done, int total)>& progress = {});
+  Model(WeightLoader& weights, const ModelConfig& model_config);
+  // Nothing quantised, nothing kept.
+  Model(Backend& backend, WeightStore& weights, const ModelConfig& model_config)
+      : Model(WeightLoader(backend, weights), model_config) {}
+  Model(WeightLoader&& weights, const ModelConfig& model_config) : Model(weights, model_config) {}
 
   ModelConfig config;
   VisionTower vision;

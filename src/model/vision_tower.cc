@@ -13,12 +13,8 @@ constexpr double kRopeTheta = 10000;
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 
-std::unique_ptr<Linear> take_linear(Backend& backend, WeightStore& weights, const std::string& name, int64_t out, int64_t in) {
-  const auto bias = weights.take_floats(name + ".bias", {out});
-  const ConstTensorView weight = weights.take(name + ".weight", {out, in});
-  auto linear = backend.pack_linear({&weight, 1}, bias);
-  weights.release(name + ".weight");
-  return linear;
+std::unique_ptr<Linear> linear(WeightLoader& weights, const std::string& name, int64_t out, int64_t in) {
+  return weights.linear(name + ".weight", out, in, name + ".bias");
 }
 
 }  // namespace
@@ -66,39 +62,32 @@ std::vector<std::array<int, 2>> patch_order(int h, int w, int merge) {
   return order;
 }
 
-VisionTower::VisionTower(Backend& backend, WeightStore& weights, const VisionConfig& config)
-    : config_(config), ops_(backend.ops()) {
+VisionTower::VisionTower(WeightLoader& weights, const VisionConfig& config) : config_(config), ops_(weights.backend().ops()) {
   const std::string root = "model.visual.";
   const int64_t d = config.hidden_size, wide = d * config.merge_unit();
-  {
-    const std::string name = root + "patch_embed.proj";
-    const auto bias = weights.take_floats(name + ".bias", {d});
-    // The kernel's memory order is the patches' column order (spec 5.1): a plain matrix.
-    ConstTensorView kernel = weights.take(
-        name + ".weight", {d, config.in_channels, config.temporal_patch_size, config.patch_size, config.patch_size});
-    kernel.shape = {d, config.patch_dim()};
-    patch_embed_ = backend.pack_linear({&kernel, 1}, bias);
-    weights.release(name + ".weight");
-  }
-  position_table_ = weights.take_floats(root + "pos_embed.weight", {config.num_position_embeddings, d});
+  // The kernel's memory order is the patches' column order (spec 5.1): a plain matrix.
+  const std::string kernel = root + "patch_embed.proj.";
+  patch_embed_ = weights.stacked({kernel + "weight"}, {d}, config.patch_dim(), kernel + "bias",
+                                 {d, config.in_channels, config.temporal_patch_size, config.patch_size, config.patch_size});
+  position_table_ = weights.floats(root + "pos_embed.weight", {config.num_position_embeddings, d});
   for (int b = 0; b < config.depth; ++b) {
     const std::string block = root + "blocks." + std::to_string(b) + ".";
     blocks_.push_back({
-        .norm1_weight = weights.take_floats(block + "norm1.weight", {d}),
-        .norm1_bias = weights.take_floats(block + "norm1.bias", {d}),
-        .norm2_weight = weights.take_floats(block + "norm2.weight", {d}),
-        .norm2_bias = weights.take_floats(block + "norm2.bias", {d}),
-        .qkv = take_linear(backend, weights, block + "attn.qkv", 3 * d, d),
-        .proj = take_linear(backend, weights, block + "attn.proj", d, d),
-        .fc1 = take_linear(backend, weights, block + "mlp.linear_fc1", config.intermediate_size, d),
-        .fc2 = take_linear(backend, weights, block + "mlp.linear_fc2", d, config.intermediate_size),
+        .norm1_weight = weights.floats(block + "norm1.weight", {d}),
+        .norm1_bias = weights.floats(block + "norm1.bias", {d}),
+        .norm2_weight = weights.floats(block + "norm2.weight", {d}),
+        .norm2_bias = weights.floats(block + "norm2.bias", {d}),
+        .qkv = linear(weights, block + "attn.qkv", 3 * d, d),
+        .proj = linear(weights, block + "attn.proj", d, d),
+        .fc1 = linear(weights, block + "mlp.linear_fc1", config.intermediate_size, d),
+        .fc2 = linear(weights, block + "mlp.linear_fc2", d, config.intermediate_size),
     });
   }
   const auto take_merger = [&](const std::string& name, int64_t norm_width) {
-    return Merger{.norm_weight = weights.take_floats(name + "norm.weight", {norm_width}),
-                  .norm_bias = weights.take_floats(name + "norm.bias", {norm_width}),
-                  .fc1 = take_linear(backend, weights, name + "linear_fc1", wide, wide),
-                  .fc2 = take_linear(backend, weights, name + "linear_fc2", config.out_hidden_size, wide)};
+    return Merger{.norm_weight = weights.floats(name + "norm.weight", {norm_width}),
+                  .norm_bias = weights.floats(name + "norm.bias", {norm_width}),
+                  .fc1 = linear(weights, name + "linear_fc1", wide, wide),
+                  .fc2 = linear(weights, name + "linear_fc2", config.out_hidden_size, wide)};
   };
   merger_ = std::make_unique<Merger>(take_merger(root + "merger.", d));
   for (size_t j = 0; j < config.deepstack_visual_indexes.size(); ++j) {

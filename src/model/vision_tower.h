@@ -10,7 +10,7 @@
 #include "media/preprocess.h"
 #include "model/config.h"
 #include "ops/ops.h"
-#include "weights/weight_store.h"
+#include "model/weight_loader.h"
 
 namespace qvl {
 
@@ -28,7 +28,7 @@ using VisionTrace = std::function<void(int block, const float* x, int64_t patche
 class VisionTower {
  public:
   // Takes the tensors "model.visual...." from the store.
-  VisionTower(Backend& backend, WeightStore& weights, const VisionConfig& config);
+  VisionTower(WeightLoader& weights, const VisionConfig& config);
   ~VisionTower();
 
   // One run over one picture or video, a block at a time, so that other work and cancellation come between.

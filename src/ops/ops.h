@@ -26,12 +26,26 @@ enum class WeightFormat {
   kInt4,   // 4.4 bits a weight
 };
 
+// How a KV cache stores keys and values.
+enum class KvFormat {
+  kPlain,  // as the precision says: float32, or 16 bits
+  kInt8,   // 8 bits; a token's key and value in a head have one scale each
+};
+
+// A packed matrix as bytes, for keeping it in a file. The layout is its backend's own number.
+struct PackedMatrix {
+  uint32_t layout = 0;
+  std::span<const std::byte> bytes;  // empty: cannot be kept
+  std::span<const float> bias;
+};
+
 // A weight matrix [out_features, in_features], optionally with a bias, packed by a backend.
 class Linear {
  public:
   Linear(int64_t out, int64_t in) : out_features(out), in_features(in) {}
   virtual ~Linear() = default;
   virtual size_t packed_bytes() const = 0;  // of the weights as they are read, without the bias
+  virtual PackedMatrix packed() const { return {}; }  // valid as long as this
   const int64_t out_features, in_features;
 };
 
@@ -118,8 +132,17 @@ class Backend {
   // parts: matrices [out_i, in] of F32, F16, BF16 or F8_E4M3 stacked along out; bias: sum(out_i) floats or empty. Copies.
   virtual std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
                                               WeightFormat format = WeightFormat::kPlain) = 0;
-  virtual std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages) = 0;
-  virtual size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim) const = 0;
+  // Names all layouts of packed bytes, and changes with any of them; empty: packed matrices cannot be kept.
+  virtual std::string layouts() const { return ""; }
+  // A matrix from the bytes that packed() gave under the same layouts(); bytes begin on a cache line. Null where they do not fit.
+  virtual std::unique_ptr<Linear> adopt_linear(int64_t /*out*/, int64_t /*in*/, uint32_t /*layout*/, Buffer /*bytes*/,
+                                               std::span<const float> /*bias*/) { return nullptr; }
+  // A matrix of made values about 0 with a deviation of about 0.02, straight in the packed format, for timing; null where the
+  // backend cannot.
+  virtual std::unique_ptr<Linear> make_linear(int64_t, int64_t, WeightFormat, uint64_t /*seed*/) { return nullptr; }
+  virtual std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages,
+                                                 KvFormat format = KvFormat::kPlain) = 0;
+  virtual size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim, KvFormat format = KvFormat::kPlain) const = 0;
 };
 
 }  // namespace qvl

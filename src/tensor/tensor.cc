@@ -51,28 +51,71 @@ std::vector<float> to_float_vector(const ConstTensorView& view, const std::strin
   return out;
 }
 
+namespace {
+
+constexpr size_t kAlignment = 64, kHugePage = size_t{2} << 20;
+
+size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+
+// Address space that begins on a huge page's border, or nullptr. Linux takes back any piece of a mapping.
+std::byte* map_aligned(size_t bytes) {
+  const size_t reserved = bytes + kHugePage;
+  void* const map = ::mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (map == MAP_FAILED) return nullptr;
+  const auto first = reinterpret_cast<uintptr_t>(map), begin = round_up(first, kHugePage);
+  if (begin > first) ::munmap(map, begin - first);
+  const size_t left = first + reserved - (begin + bytes);
+  if (left > 0) ::munmap(reinterpret_cast<void*>(begin + bytes), left);
+  ::madvise(reinterpret_cast<void*>(begin), bytes, MADV_HUGEPAGE);
+  return reinterpret_cast<std::byte*>(begin);
+}
+
+}  // namespace
+
 void Buffer::Free::operator()(std::byte* p) const {
   if (mapped_bytes != 0) {
     ::munmap(p, mapped_bytes);
-  } else {
+  } else if (owner == nullptr) {
     std::free(p);
   }
 }
 
 Buffer::Buffer(size_t bytes, bool zero) : size_(bytes) {
-  constexpr size_t kLarge = size_t{8} << 20, kAlignment = 64;
+  constexpr size_t kLarge = size_t{8} << 20, kPage = 4096;
   if (bytes == 0) return;
   if (bytes >= kLarge) {
-    void* const map = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (map == MAP_FAILED) throw_error(ErrorKind::kMemory, "memory_budget", "cannot allocate {} bytes", bytes);
-    ::madvise(map, bytes, MADV_HUGEPAGE);
-    data_ = {static_cast<std::byte*>(map), Free{bytes}};
+    const size_t mapped = round_up(bytes, kPage);
+    std::byte* const map = map_aligned(mapped);
+    if (map == nullptr) throw_error(ErrorKind::kMemory, "memory_budget", "cannot allocate {} bytes", bytes);
+    data_ = {map, Free{mapped}};
     return;
   }
-  void* const heap = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  void* const heap = std::aligned_alloc(kAlignment, round_up(bytes, kAlignment));
   if (heap == nullptr) throw_error(ErrorKind::kMemory, "memory_budget", "cannot allocate {} bytes", bytes);
   data_ = {static_cast<std::byte*>(heap), Free{}};
   if (zero) std::memset(heap, 0, bytes);
+}
+
+Buffer Buffer::part(const std::shared_ptr<Buffer>& whole, size_t offset, size_t bytes) {
+  QVL_CHECK(offset <= whole->size() && bytes <= whole->size() - offset, "{} bytes at {} of {}", bytes, offset, whole->size());
+  Buffer out;
+  if (bytes == 0) return out;
+  out.data_ = {whole->data() + offset, Free{whole}};
+  out.size_ = bytes;
+  return out;
+}
+
+Buffer BufferArena::allocate(size_t bytes) {
+  constexpr size_t kChunk = size_t{64} << 20;
+  if (bytes == 0) return {};
+  if (bytes >= kChunk / 4) return Buffer(bytes);
+  if (chunk_ == nullptr || used_ + bytes > chunk_->size()) {
+    chunk_ = std::make_shared<Buffer>(kChunk);
+    used_ = 0;
+  }
+  Buffer out = Buffer::part(chunk_, used_, bytes);
+  used_ += round_up(bytes, kAlignment);
+  return out;
 }
 
 }  // namespace qvl

@@ -41,6 +41,9 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(size_t bytes, bool zero = false);
 
+  // `bytes` of a buffer from `offset` on. The whole lives as long as any of its parts.
+  static Buffer part(const std::shared_ptr<Buffer>& whole, size_t offset, size_t bytes);
+
   std::byte* data() { return data_.get(); }
   const std::byte* data() const { return data_.get(); }
   size_t size() const { return size_; }
@@ -57,11 +60,24 @@ class Buffer {
   struct Free {
     Free() : mapped_bytes(0) {}
     explicit Free(size_t bytes) : mapped_bytes(bytes) {}
-    size_t mapped_bytes;  // 0: from the heap
+    explicit Free(std::shared_ptr<Buffer> whole) : mapped_bytes(0), owner(std::move(whole)) {}
+    size_t mapped_bytes;            // 0: from the heap
+    std::shared_ptr<Buffer> owner;  // of a part: frees nothing itself
     void operator()(std::byte* p) const;
   };
   std::unique_ptr<std::byte, Free> data_;
   size_t size_ = 0;
+};
+
+// Buffers cut from few large ones, so that those too small for huge pages of their own lie in huge pages as well. Zeros.
+// One thread allocates; what it gave may be freed anywhere.
+class BufferArena {
+ public:
+  Buffer allocate(size_t bytes);
+
+ private:
+  std::shared_ptr<Buffer> chunk_;
+  size_t used_ = 0;
 };
 
 }  // namespace qvl

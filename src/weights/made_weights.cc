@@ -70,6 +70,8 @@ class MadeWeights final : public WeightStore {
 
   void release(const std::string& name) override { held_.erase(name); }
 
+  std::optional<uint64_t> made_seed(const std::string& name) const override { return hash_of(name, seed_); }
+
  private:
   const Shape& shape_of(const std::string& name) const {
     const auto it = index_.find(name);

@@ -121,7 +121,7 @@ MoeExperts::~MoeExperts() {
 }
 
 void MoeExperts::release_current() {
-  if (current_ < 0) return;
+  if (current_ < 0 || fused_) return;
   for (const char* projection : kProjections) store_.release(own_name(prefix_, current_, projection));
   current_ = -1;
 }
@@ -134,8 +134,14 @@ ExpertWeights MoeExperts::expert(int e) {
     return {store_.view(own_name(prefix_, e, "gate_proj")), store_.view(own_name(prefix_, e, "up_proj")),
             store_.view(own_name(prefix_, e, "down_proj"))};
   }
-  ConstTensorView gate_up = slice(store_.view(prefix_ + ".gate_up_proj"), e);
-  ConstTensorView down = slice(store_.view(prefix_ + ".down_proj"), e);
+  const std::string gate_up_name = prefix_ + ".gate_up_proj", down_name = prefix_ + ".down_proj";
+  ConstTensorView gate_up = slice(store_.view(gate_up_name), e);
+  ConstTensorView down = slice(store_.view(down_name), e);
+  if (current_ >= 0 && current_ != e) {
+    store_.release_part(gate_up_name, static_cast<size_t>(current_) * gate_up.bytes(), gate_up.bytes());
+    store_.release_part(down_name, static_cast<size_t>(current_) * down.bytes(), down.bytes());
+  }
+  current_ = e;
   if (!output_major_) {
     gate_up = transposed(gate_up, gate_up_);
     down = transposed(down, down_);

@@ -41,7 +41,7 @@ class MoeExperts {
   int num_experts_;
   int64_t hidden_, inner_;
   bool fused_ = false, output_major_ = false;
-  int current_ = -1;  // the expert whose own tensors are in use, of files with one tensor each
+  int current_ = -1;  // the expert whose tensors are in use
   Buffer gate_up_, down_;
 };
 

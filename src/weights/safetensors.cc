@@ -107,6 +107,13 @@ class SafetensorsStore final : public WeightStore {
     }
   }
 
+  void release_part(const std::string& name, size_t offset, size_t bytes) override {
+    const OfferedTensor& tensor = find(name);
+    if (tensor.assembled.size() != 0 || tensor.parts.size() != 1) return;
+    const StoredTensor& stored = stored_[tensor.parts[0]];
+    files_[stored.file].drop_pages(stored.view.data + offset, bytes);
+  }
+
  private:
   using Kind = OfferedTensor::Kind;
 

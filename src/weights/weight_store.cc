@@ -13,16 +13,17 @@ TensorInfo WeightStore::info(const std::string& name) {
 }
 
 ConstTensorView WeightStore::take(const std::string& name, const Shape& shape) {
-  if (has(name)) {  // a wrong shape is reported before the tensor is assembled or generated
-    const TensorInfo found = info(name);
-    if (found.shape != shape) {
-      throw_error(ErrorKind::kModel, "model_shape", "tensor {}: expected shape {}, found {}", printable(name),
-                  to_string(shape), to_string(found.shape));
-    }
+  take_unread(name, shape);  // a wrong shape is reported before the tensor is assembled or generated
+  return view(name);
+}
+
+void WeightStore::take_unread(const std::string& name, const Shape& shape) {
+  const TensorInfo found = info(name);
+  if (found.shape != shape) {
+    throw_error(ErrorKind::kModel, "model_shape", "tensor {}: expected shape {}, found {}", printable(name),
+                to_string(shape), to_string(found.shape));
   }
-  ConstTensorView tensor = view(name);
   mark_taken(name);
-  return tensor;
 }
 
 std::vector<float> WeightStore::take_floats(const std::string& name, const Shape& shape) {

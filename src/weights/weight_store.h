@@ -3,6 +3,7 @@
 // (spec 2.1). Used by one thread.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -31,13 +32,18 @@ class WeightStore {
   virtual ConstTensorView view(const std::string& name) = 0;
   // The caller has copied or packed the tensor: its pages may go.
   virtual void release(const std::string& name) = 0;
+  // The same for `bytes` of it from `offset` on; the rest stays valid.
+  virtual void release_part(const std::string& /*name*/, size_t /*offset*/, size_t /*bytes*/) {}
   // What view(name) would have, without reading or assembling the tensor.
   virtual TensorInfo info(const std::string& name);
+  // Of a store whose values are made up: what they depend on, so that others can be made instead. Any name.
+  virtual std::optional<uint64_t> made_seed(const std::string& /*name*/) const { return std::nullopt; }
 
   // The tensor with this shape; marks it as consumed. Errors: kModel "model_tensor_missing", "model_shape" (expected
   // and found), and a failed check when it is taken twice.
   ConstTensorView take(const std::string& name, const Shape& shape);
   std::vector<float> take_floats(const std::string& name, const Shape& shape);  // converted; released
+  void take_unread(const std::string& name, const Shape& shape);  // the same checks, but its values are not needed
   void mark_taken(const std::string& name);
   std::vector<std::string> not_taken() const;
 

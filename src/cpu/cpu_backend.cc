@@ -9,6 +9,7 @@
 #include "cpu/cpu_attention.h"
 #include "cpu/cpu_linear.h"
 #include "cpu/cpu_pack.h"
+#include "cpu/cpu_products.h"
 #include "cpu/instruction_sets.h"
 #include "cpu/packing.h"
 
@@ -23,13 +24,12 @@ using cpu::panel_count;
 using cpu::panel_index;
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
-int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
 
 class CpuOps : public Ops {
  public:
   // rounds: products and attention may run in bfloat16 where the table has them.
   CpuOps(const KernelTable& table, ThreadPool& pool, bool rounds)
-      : table_(table), pool_(pool), rounds_(rounds && table.product_bf16 != nullptr),
+      : table_(table), pool_(pool), products_(table, pool, rounds),
         attention_(table, pool, rounds ? Precision::kBFloat16 : Precision::kFloat32) {}
 
   const cpu::CpuAttention& attention() const { return attention_; }
@@ -113,53 +113,8 @@ class CpuOps : public Ops {
   }
 
   void product(const CpuLinear& w, const float* x, int64_t rows, float* y, Finish finish) {
-    const int64_t panels = panel_count(w.out_features);
-    const float* const bias = w.bias.empty() ? nullptr : w.bias.data();
-    // Pieces small enough that the threads finish together, whole groups of the four panels that run side by side.
-    const int64_t grain = round_up(std::max<int64_t>(1, panels / (8 * pool_.size())), 4);
-    if (cpu::is_quantised(w.format)) {
-      const auto format = cpu::quant_format(w.format);
-      const void* const inputs = quantise_inputs(x, rows, w.in_features, format);
-      pool_.parallel_for(panels, grain, [&](int64_t begin, int64_t end, int) {
-        table_.product_quant({.inputs = inputs, .rows = rows, .panels = w.panels.data(), .format = format, .in = w.in_features,
-                              .panel_begin = begin, .panel_end = end, .c = y, .ldc = w.out_features, .out = w.out_features,
-                              .bias = bias, .finish = finish});
-      });
-      return;
-    }
-    const bool rounds = rounds_ && w.bf16();
-    const auto run = rounds ? table_.product_bf16 : table_.product;
-    const void* const packed = rounds ? pack_inputs(x, rows, w.in_features) : nullptr;
-    pool_.parallel_for(panels, grain, [&](int64_t begin, int64_t end, int) {
-      run({.a = x, .lda = w.in_features, .rows = rows, .panels = w.panels.data(), .bf16 = w.bf16(), .in = w.in_features,
-           .panel_begin = begin, .panel_end = end, .c = y, .ldc = w.out_features, .out = w.out_features,
-           .bias = bias, .finish = finish, .packed = packed});
-    });
-  }
-
-  // x[rows, in] as blocks of small integers, once for all threads.
-  const void* quantise_inputs(const float* x, int64_t rows, int64_t in, cpu::QuantFormat format) {
-    constexpr int64_t kGrainElements = 16384;
-    const int64_t block = table_.input_block_bytes[static_cast<int>(format)];
-    const size_t bytes = at((rows * cpu::block_count(in) + cpu::kInputSlack) * block);
-    if (packed_.size() < bytes) packed_ = Buffer(bytes);
-    pool_.parallel_for(rows, std::max<int64_t>(1, kGrainElements / in), [&](int64_t begin, int64_t end, int) {
-      table_.quantize(x + begin * in, in, end - begin, in, format, packed_.data() + begin * block, rows);
-    });
-    return packed_.data();
-  }
-
-  // x[rows, in] as the A tiles of product_bf16, once for all threads.
-  const void* pack_inputs(const float* x, int64_t rows, int64_t in) {
-    constexpr int64_t kTileRows = 16, kGrainElements = 65536;
-    if (packed_.size() < at(cpu::packed_bytes(rows, in))) packed_ = Buffer(at(cpu::packed_bytes(rows, in)));
-    const int64_t tile_bytes = cpu::packed_bytes(kTileRows, in), tiles = (rows + kTileRows - 1) / kTileRows;
-    const int64_t grain = std::max<int64_t>(1, kGrainElements / (kTileRows * in));
-    pool_.parallel_for(tiles, grain, [&](int64_t begin, int64_t end, int) {
-      const int64_t first = begin * kTileRows, count = std::min(end * kTileRows, rows) - first;
-      table_.pack_bf16(x + first * in, in, count, in, packed_.data() + begin * tile_bytes);
-    });
-    return packed_.data();
+    const cpu::CpuProducts::Group all = {&w, 0, rows};
+    products_.run({&all, 1}, x, y, finish);
   }
 
   float* scratch(std::vector<float>& buffer, int64_t floats) {
@@ -169,37 +124,46 @@ class CpuOps : public Ops {
 
   const KernelTable& table_;
   ThreadPool& pool_;
-  const bool rounds_;
+  cpu::CpuProducts products_;
   cpu::CpuAttention attention_;
-  Buffer packed_;
   std::vector<float> expert_x_, expert_wide_, expert_inner_, expert_y_;
 };
 
+// Rows are gathered by expert, so that one round of the threads serves all experts' products.
 void CpuOps::experts_add(const PackedExperts& experts, const float* x, int64_t rows, const int32_t* indices,
                          const float* weights, int per_token, float* y) {
-  const int64_t hidden = experts.down[0]->out_features, inner = experts.down[0]->in_features;
-  float* const gathered = scratch(expert_x_, rows * hidden);
-  float* const wide = scratch(expert_wide_, rows * 2 * inner);
-  float* const narrow = scratch(expert_inner_, rows * inner);
-  float* const result = scratch(expert_y_, rows * hidden);
-  std::vector<std::pair<int64_t, float>> chosen;  // row, weight
+  const int64_t hidden = experts.down[0]->out_features, inner = experts.down[0]->in_features, total = rows * per_token;
+  std::vector<int64_t> first(experts.down.size() + 1);  // of each expert's rows among the gathered ones
+  for (int64_t i = 0; i < total; ++i) ++first[at(indices[i]) + 1];
+  std::vector<cpu::CpuProducts::Group> gate_up, down;
   for (size_t e = 0; e < experts.down.size(); ++e) {
-    chosen.clear();
-    for (int64_t i = 0; i < rows * per_token; ++i) {
-      if (at(indices[i]) == e) chosen.emplace_back(i / per_token, weights[i]);
-    }
-    if (chosen.empty()) continue;
-    const auto count = static_cast<int64_t>(chosen.size());
-    for (int64_t i = 0; i < count; ++i) {
-      std::memcpy(gathered + i * hidden, x + chosen[at(i)].first * hidden, at(hidden) * sizeof(float));
-    }
-    linear(*experts.gate_up[e], gathered, count, wide, Activation::kNone);
-    swiglu(wide, count, inner, narrow);
-    linear(*experts.down[e], narrow, count, result, Activation::kNone);
-    for (int64_t i = 0; i < count; ++i) {
-      table_.add(result + i * hidden, hidden, chosen[at(i)].second, y + chosen[at(i)].first * hidden);
-    }
+    const int64_t count = first[e + 1];
+    first[e + 1] += first[e];
+    if (count == 0) continue;
+    gate_up.push_back({&cpu::cast(*experts.gate_up[e]), first[e], count});
+    down.push_back({&cpu::cast(*experts.down[e]), first[e], count});
   }
+  std::vector<int64_t> place(at(total));  // of each choice among the gathered rows
+  for (int64_t i = 0; i < total; ++i) place[at(i)] = first[at(indices[i])]++;
+
+  float* const gathered = scratch(expert_x_, total * hidden);
+  float* const wide = scratch(expert_wide_, total * 2 * inner);
+  float* const narrow = scratch(expert_inner_, total * inner);
+  float* const result = scratch(expert_y_, total * hidden);
+  by_rows(total, hidden, [&](int64_t begin, int64_t count) {
+    for (int64_t i = begin; i < begin + count; ++i) {
+      std::memcpy(gathered + place[at(i)] * hidden, x + i / per_token * hidden, at(hidden) * sizeof(float));
+    }
+  });
+  products_.run(gate_up, gathered, wide, Finish::kStore);
+  swiglu(wide, total, inner, narrow);
+  products_.run(down, narrow, result, Finish::kStore);
+  // A row's experts are added in the order of their choice, whatever else is in the batch.
+  by_rows(rows, hidden * per_token, [&](int64_t begin, int64_t count) {
+    for (int64_t i = begin * per_token; i < (begin + count) * per_token; ++i) {
+      table_.add(result + place[at(i)] * hidden, hidden, weights[i], y + i / per_token * hidden);
+    }
+  });
 }
 
 class CpuBackend : public Backend {

@@ -110,7 +110,7 @@ std::vector<float> quantised(const KernelTable& table, QuantFormat format, int64
   const int64_t inputs = rows * block_count(kLong) + kInputSlack;
   Buffer packed(static_cast<size_t>(inputs * table.input_block_bytes[static_cast<int>(format)]));
   table.quantize(a.data(), kLong, rows, kLong, format, packed.data(), rows);
-  table.product_quant({.inputs = packed.data(), .rows = rows, .panels = panels.data(), .format = format, .in = kLong,
+  table.product_quant({.inputs = packed.data(), .rows = rows, .stride = rows, .panels = panels.data(), .format = format, .in = kLong,
                        .panel_begin = 0, .panel_end = panel_count(kOut), .c = c.data(), .ldc = kOut, .out = kOut,
                        .bias = nullptr, .finish = Finish::kStore});
   return c;

@@ -52,7 +52,7 @@ class QuantTest : public testing::TestWithParam<Case> {
     const int64_t panels = panel_count(w.out), middle = panels / 2;
     for (const auto& [begin, end] : {std::pair{int64_t{0}, middle}, std::pair{middle, panels}}) {
       if (begin == end) continue;
-      table_->product_quant({.inputs = inputs.data(), .rows = rows, .panels = w.panels.data(), .format = w.format, .in = w.in,
+      table_->product_quant({.inputs = inputs.data(), .rows = rows, .stride = rows, .panels = w.panels.data(), .format = w.format, .in = w.in,
                              .panel_begin = begin, .panel_end = end, .c = c.data(), .ldc = w.out, .out = w.out,
                              .bias = bias.empty() ? nullptr : bias.data(), .finish = finish});
     }

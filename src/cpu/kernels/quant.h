@@ -71,9 +71,9 @@ inline constexpr size_t quant_panel_bytes(int64_t in, QuantFormat format) {
 }
 
 struct QuantProductArgs {
-  const void* inputs;  // [block_count(in)][rows] blocks written by `quantize` of the same table and format,
+  const void* inputs;  // [block_count(in)][stride] blocks written by `quantize` of the same table and format,
                        // and kInputSlack readable blocks: tiles take whole sixteens of rows
-  int64_t rows;
+  int64_t rows, stride;
   const void* panels;  // of the whole matrix
   QuantFormat format;
   int64_t in;

@@ -1,0 +1,95 @@
+#include "cpu/cpu_products.h"
+
+#include <algorithm>
+
+namespace qvl::cpu {
+namespace {
+
+constexpr int64_t kTileRows = 16;  // of the packed inputs of bfloat16 products
+
+size_t at(int64_t i) { return static_cast<size_t>(i); }
+int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
+
+}  // namespace
+
+void CpuProducts::reserve(size_t bytes) {
+  if (inputs_.size() < bytes) inputs_ = Buffer(bytes);
+}
+
+const std::byte* CpuProducts::quantise(const float* x, int64_t rows, int64_t in, QuantFormat format) {
+  constexpr int64_t kGrainElements = 16384;
+  const int64_t block = table_.input_block_bytes[static_cast<int>(format)];
+  reserve(at((rows * block_count(in) + kInputSlack) * block));
+  pool_.parallel_for(rows, std::max<int64_t>(1, kGrainElements / in), [&](int64_t begin, int64_t end, int) {
+    table_.quantize(x + begin * in, in, end - begin, in, format, inputs_.data() + begin * block, rows);
+  });
+  return inputs_.data();
+}
+
+// Each group's rows as tiles of their own, one group after the other.
+const std::byte* CpuProducts::pack(std::span<const Group> groups, const float* x, int64_t in) {
+  constexpr int64_t kGrainElements = 65536;
+  const int64_t tile_bytes = packed_bytes(kTileRows, in);
+  int64_t total = 0;
+  for (const Group& g : groups) total += packed_bytes(g.rows, in);
+  reserve(at(total));
+  std::byte* to = inputs_.data();
+  for (const Group& g : groups) {
+    const int64_t grain = std::max<int64_t>(1, kGrainElements / (kTileRows * in));
+    pool_.parallel_for((g.rows + kTileRows - 1) / kTileRows, grain, [&](int64_t begin, int64_t end, int) {
+      const int64_t first = begin * kTileRows, count = std::min(end * kTileRows, g.rows) - first;
+      table_.pack_bf16(x + (g.first + first) * in, in, count, in, to + begin * tile_bytes);
+    });
+    to += packed_bytes(g.rows, in);
+  }
+  return inputs_.data();
+}
+
+// inputs: of this group; total: rows of all groups.
+void CpuProducts::run_panels(const Group& group, const std::byte* inputs, int64_t total, const float* x, float* y, Finish finish,
+                             int64_t begin, int64_t end) const {
+  const CpuLinear& w = *group.matrix;
+  const float* const bias = w.bias.empty() ? nullptr : w.bias.data();
+  float* const c = y + group.first * w.out_features;
+  if (is_quantised(w.format)) {
+    table_.product_quant({.inputs = inputs, .rows = group.rows, .stride = total, .panels = w.panels.data(),
+                          .format = quant_format(w.format), .in = w.in_features, .panel_begin = begin, .panel_end = end, .c = c,
+                          .ldc = w.out_features, .out = w.out_features, .bias = bias, .finish = finish});
+    return;
+  }
+  (rounds_ && w.bf16() ? table_.product_bf16 : table_.product)(
+      {.a = x + group.first * w.in_features, .lda = w.in_features, .rows = group.rows, .panels = w.panels.data(), .bf16 = w.bf16(),
+       .in = w.in_features, .panel_begin = begin, .panel_end = end, .c = c, .ldc = w.out_features, .out = w.out_features,
+       .bias = bias, .finish = finish, .packed = inputs});
+}
+
+void CpuProducts::run(std::span<const Group> groups, const float* x, float* y, Finish finish) {
+  if (groups.empty()) return;
+  const CpuLinear& first = *groups[0].matrix;
+  const int64_t in = first.in_features, panels = panel_count(first.out_features);
+  int64_t total = 0;
+  for (const Group& g : groups) total += g.rows;
+  const bool quantised = is_quantised(first.format), tiles = !quantised && rounds_ && first.bf16();
+  const std::byte* const inputs = quantised ? quantise(x, total, in, quant_format(first.format))
+                                  : tiles   ? pack(groups, x, in)
+                                            : nullptr;
+  // Where each group's inputs begin: a block further for each row, or behind the tiles before them.
+  std::vector<const std::byte*> inputs_of;
+  const std::byte* next = inputs;
+  for (const Group& g : groups) {
+    inputs_of.push_back(next);
+    if (inputs != nullptr) next += quantised ? g.rows * table_.input_block_bytes[static_cast<int>(quant_format(first.format))] : packed_bytes(g.rows, in);
+  }
+  // Pieces small enough that the threads finish together, whole groups of the four panels that run side by side.
+  const auto count = static_cast<int64_t>(groups.size());
+  const int64_t grain = std::min(panels, round_up(std::max<int64_t>(1, panels * count / (8 * pool_.size())), 4));
+  const int64_t pieces = (panels + grain - 1) / grain;
+  pool_.parallel_for(pieces * count, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t piece = begin; piece < end; ++piece) {
+      const int64_t from = piece % pieces * grain;
+      run_panels(groups[at(piece / pieces)], inputs_of[at(piece / pieces)], total, x, y, finish, from, std::min(from + grain, panels));
+    }
+  });
+}
+
+}  // namespace qvl::cpu

@@ -1,0 +1,40 @@
+// Products of rows with packed matrices: rounds and packs the inputs as the matrix's format and the instruction set ask for,
+// and splits the panels between the pool's threads. One caller at a time.
+#pragma once
+
+#include <span>
+
+#include "base/thread_pool.h"
+#include "cpu/cpu_linear.h"
+
+namespace qvl::cpu {
+
+class CpuProducts {
+ public:
+  // rounds: bfloat16 products may round their inputs where the table multiplies in bfloat16.
+  CpuProducts(const KernelTable& table, ThreadPool& pool, bool rounds)
+      : table_(table), pool_(pool), rounds_(rounds && table.product_bf16 != nullptr) {}
+
+  // Rows first..first+rows-1 of x go through this matrix.
+  struct Group {
+    const CpuLinear* matrix;
+    int64_t first, rows;
+  };
+  // y[r] = finish(x[r] W^T + bias) for the rows of every group; the groups cover rows 0.. without gaps and their matrices have
+  // one shape and one format. x: [rows, in], y: [rows, out].
+  void run(std::span<const Group> groups, const float* x, float* y, Finish finish);
+
+ private:
+  const std::byte* quantise(const float* x, int64_t rows, int64_t in, QuantFormat format);
+  const std::byte* pack(std::span<const Group> groups, const float* x, int64_t in);
+  void run_panels(const Group& group, const std::byte* inputs, int64_t total, const float* x, float* y, Finish finish, int64_t begin,
+                  int64_t end) const;
+  void reserve(size_t bytes);
+
+  const KernelTable& table_;
+  ThreadPool& pool_;
+  const bool rounds_;
+  Buffer inputs_;
+};
+
+}  // namespace qvl::cpu

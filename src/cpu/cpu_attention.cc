@@ -1,8 +1,8 @@
 #include "cpu/cpu_attention.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <vector>
 
 #include "base/check.h"
 #include "cpu/packing.h"
@@ -12,68 +12,172 @@ namespace {
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
+bool is_int(PageFormat format) { return format == PageFormat::kInt16 || format == PageFormat::kInt8; }
 
-// Per layer, page and head: the keys as panels of [32 tokens, dim], then the values as panels of [dim, 32 tokens].
-struct CpuKvCache : KvCache {
-  CpuKvCache(int l, int h, int d, int p, bool is_bf16)
-      : KvCache(l, h, d, p), bf16(is_bf16), k_bytes(key_bytes(d, is_bf16)), head_bytes(k_bytes + value_bytes(d, is_bf16)),
-        data(at(l) * at(p) * at(h) * head_bytes, true) {}
-  static size_t key_bytes(int dim, bool bf16) { return at(panel_count(kPageTokens)) * panel_bytes(dim, bf16); }
-  static size_t value_bytes(int dim, bool bf16) { return at(panel_count(dim)) * panel_bytes(kPageTokens, bf16); }
-  size_t bytes() const override { return data.size(); }
-  size_t offset(int layer, int64_t page, int head) const {
-    return ((at(layer) * at(pages) + at(page)) * at(num_kv_heads) + at(head)) * head_bytes;
+// One head's tokens of one page: of floats the keys as panels of [tokens, dim], then the values as panels of [dim, tokens].
+struct PageShape {
+  PageShape(int d, int page_tokens, PageFormat page_format) : format(page_format), dim(d), tokens(page_tokens) {
+    if (is_int(format)) {
+      const int64_t bytes_each = format == PageFormat::kInt8 ? 1 : 2, lines = (dim + 1) / 2;
+      const auto scales = static_cast<int64_t>(2 * sizeof(float)) * tokens;
+      const int64_t keys = tokens * lines * 2 * bytes_each, padded_values = round_up(dim, kPanel) * tokens * bytes_each;
+      ints = {.dim = dim, .tokens = tokens, .int8 = format == PageFormat::kInt8, .keys = scales, .values = scales + keys,
+              .bytes = round_up(scales + keys + padded_values, 64)};
+      bytes = at(ints.bytes);
+    } else {
+      values = at(panel_count(tokens)) * panel_bytes(dim, bf16());
+      bytes = values + at(panel_count(dim)) * panel_bytes(tokens, bf16());
+    }
   }
-  bool bf16;
-  size_t k_bytes, head_bytes;
-  Buffer data;
+  bool bf16() const { return format == PageFormat::kBFloat16; }
+
+  PageFormat format;
+  int dim, tokens;
+  size_t values = 0, bytes;  // values: their offset; in pages of floats only
+  IntPageShape ints = {};
 };
 
-// One token's key and value into slot `slot` of a page of page_tokens.
-void put_token(std::byte* keys, std::byte* values, int64_t slot, int64_t page_tokens, const float* key, const float* value,
-               int dim, bool bf16) {
-  for (int d = 0; d < dim; ++d) {
-    const size_t key_index = panel_index(slot, d, dim, bf16), value_index = panel_index(d, slot, page_tokens, bf16);
-    if (bf16) {
-      reinterpret_cast<BF16*>(keys)[key_index] = to_bf16(key[d]);
-      reinterpret_cast<BF16*>(values)[value_index] = to_bf16(value[d]);
-    } else {
-      reinterpret_cast<float*>(keys)[key_index] = key[d];
-      reinterpret_cast<float*>(values)[value_index] = value[d];
+struct CpuKvCache : KvCache {
+  CpuKvCache(int l, int h, int p, const PageShape& page_shape)
+      : KvCache(l, h, page_shape.dim, p), shape(page_shape), data(at(l) * at(p) * at(h) * shape.bytes, true) {}
+  size_t bytes() const override { return data.size(); }
+  size_t offset(int layer, int64_t page, int64_t head) const {
+    return ((at(layer) * at(pages) + at(page)) * at(num_kv_heads) + at(head)) * shape.bytes;
+  }
+  PageShape shape;
+  Buffer data;  // [layer][page][head]
+};
+
+// Tokens first_slot.. of one page; key and value of the next token lie `stride` floats on.
+void put_tokens(const KernelTable& table, const PageShape& shape, std::byte* page, int64_t first_slot, int64_t tokens,
+                const float* key, const float* value, int64_t stride) {
+  if (is_int(shape.format)) {
+    table.put_tokens({.k = key, .v = value, .row_stride = stride, .tokens = tokens, .first_slot = first_slot,
+                      .shape = &shape.ints, .page = page});
+    return;
+  }
+  for (int64_t slot = first_slot; slot < first_slot + tokens; ++slot, key += stride, value += stride) {
+    for (int d = 0; d < shape.dim; ++d) {
+      const size_t key_index = panel_index(slot, d, shape.dim, shape.bf16());
+      const size_t value_index = panel_index(d, slot, shape.tokens, shape.bf16());
+      if (shape.bf16()) {
+        reinterpret_cast<BF16*>(page)[key_index] = to_bf16(key[d]);
+        reinterpret_cast<BF16*>(page + shape.values)[value_index] = to_bf16(value[d]);
+      } else {
+        reinterpret_cast<float*>(page)[key_index] = key[d];
+        reinterpret_cast<float*>(page + shape.values)[value_index] = value[d];
+      }
     }
   }
 }
 
+// What some spans give for a tile of queries: to be multiplied by 2^top and divided by total.
+struct Part {
+  float *out, *top, *total;  // [rows, padded_dim], [rows], [rows]
+};
+
+void clear(const Part& part, int64_t rows, int64_t width) {
+  std::fill_n(part.out, rows * width, 0.0f);
+  std::fill_n(part.top, rows, -INFINITY);
+  std::fill_n(part.total, rows, 0.0f);
+}
+
+void join(const Part& sum, const Part& next, int64_t rows, int64_t width) {
+  for (int64_t r = 0; r < rows; ++r) {
+    if (next.top[r] == -INFINITY && next.total[r] == 0) continue;  // the row sees nothing of that span
+    const float top = std::max(sum.top[r], next.top[r]);
+    const float a = std::exp2(sum.top[r] - top), b = std::exp2(next.top[r] - top);
+    sum.top[r] = top;
+    sum.total[r] = sum.total[r] * a + next.total[r] * b;
+    for (int64_t i = r * width; i < (r + 1) * width; ++i) sum.out[i] = sum.out[i] * a + next.out[i] * b;
+  }
+}
+
+// Queries of one sequence that share a key head.
+struct Tile {
+  const PageShape& shape;
+  const float* q;  // [rows, dim], scaled, dense
+  int64_t rows;
+  const int64_t* visible;
+  std::span<const void* const> pages;
+  int64_t width() const { return round_up(shape.dim, kPanel); }
+};
+
+void attend_span(const KernelTable& table, const Tile& tile, int64_t span, const Part& part) {
+  table.attention_int({.q = tile.q, .rows = tile.rows, .shape = &tile.shape.ints, .pages = tile.pages.data(),
+                       .begin = span * CpuAttention::kSpanTokens, .end = (span + 1) * CpuAttention::kSpanTokens,
+                       .visible = tile.visible, .out = part.out, .top = part.top, .total = part.total});
+}
+
+void divide(const Part& part, int64_t rows, int64_t width) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const float scale = 1.0f / part.total[r];
+    for (int64_t i = r * width; i < (r + 1) * width; ++i) part.out[i] *= scale;
+  }
+}
+
+int64_t span_count(int64_t tokens) { return (tokens + CpuAttention::kSpanTokens - 1) / CpuAttention::kSpanTokens; }
+
+// out[rows, width]: room for kMaxAttentionRows rows.
+void attend_ints(const KernelTable& table, const Tile& tile, float* out) {
+  float next[kMaxAttentionRows * kMaxHeadDim], tops[2][kMaxAttentionRows], totals[2][kMaxAttentionRows];
+  const Part sum = {out, tops[0], totals[0]}, span_part = {next, tops[1], totals[1]};
+  clear(sum, tile.rows, tile.width());
+  const int64_t spans = span_count(tile.visible[tile.rows - 1]);
+  for (int64_t span = 0; span < spans; ++span) {
+    attend_span(table, tile, span, span_part);
+    join(sum, span_part, tile.rows, tile.width());
+  }
+  divide(sum, tile.rows, tile.width());
+}
+
+void attend_floats(const KernelTable& table, const Tile& tile, float* out) {
+  std::vector<const void*> values(tile.pages.size());
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<const std::byte*>(tile.pages[i]) + tile.shape.values;
+  (tile.shape.bf16() ? table.attention_bf16 : table.attention)(
+      {.q = tile.q, .rows = tile.rows, .dim = tile.shape.dim, .k_pages = tile.pages.data(), .v_pages = values.data(),
+       .page_tokens = tile.shape.tokens, .bf16 = tile.shape.bf16(), .visible = tile.visible, .out = out});
+}
+
+void attend(const KernelTable& table, const Tile& tile, float* out) {
+  is_int(tile.shape.format) ? attend_ints(table, tile, out) : attend_floats(table, tile, out);
+}
+
 }  // namespace
 
-std::unique_ptr<KvCache> CpuAttention::make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages, Precision precision) {
-  return std::make_unique<CpuKvCache>(layers, num_kv_heads, head_dim, pages, precision == Precision::kBFloat16);
+CpuAttention::CpuAttention(const KernelTable& table, ThreadPool& pool, Precision precision)
+    : table_(table), pool_(pool),
+      plain_(precision == Precision::kFloat32          ? PageFormat::kFloat32
+             : table.attention_bf16 != nullptr ? PageFormat::kBFloat16
+                                               : PageFormat::kInt16) {}
+
+PageFormat CpuAttention::page_format(KvFormat format) const { return format == KvFormat::kInt8 ? PageFormat::kInt8 : plain_; }
+
+std::unique_ptr<KvCache> CpuAttention::make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages,
+                                                     KvFormat format) const {
+  QVL_CHECK(head_dim <= kMaxHeadDim, "a head of {}", head_dim);
+  return std::make_unique<CpuKvCache>(layers, num_kv_heads, pages,
+                                      PageShape(head_dim, KvCache::kPageTokens, page_format(format)));
 }
 
-size_t CpuAttention::kv_page_bytes(int layers, int num_kv_heads, int head_dim, Precision precision) {
-  const bool bf16 = precision == Precision::kBFloat16;
-  return at(layers) * at(num_kv_heads) * (CpuKvCache::key_bytes(head_dim, bf16) + CpuKvCache::value_bytes(head_dim, bf16));
-}
-
-void CpuAttention::attend(const AttentionArgs& args) const {
-  (rounds_ && args.bf16 ? table_.attention_bf16 : table_.attention)(args);
+size_t CpuAttention::kv_page_bytes(int layers, int num_kv_heads, int head_dim, KvFormat format) const {
+  return at(layers) * at(num_kv_heads) * PageShape(head_dim, KvCache::kPageTokens, page_format(format)).bytes;
 }
 
 void CpuAttention::kv_write(KvCache& cache, int layer, const float* k, const float* v, int64_t row_stride,
                             std::span<const SequenceRows> sequences) {
   auto& kv = static_cast<CpuKvCache&>(cache);
-  const int dim = kv.head_dim;
   for (const auto& s : sequences) {
     // Two tokens share the words of a value page, so a thread takes whole heads.
     pool_.parallel_for(kv.num_kv_heads, s.rows > 8 ? 1 : kv.num_kv_heads, [&](int64_t begin, int64_t end, int) {
       for (int64_t h = begin; h < end; ++h) {
-        for (int64_t i = 0; i < s.rows; ++i) {
+        for (int64_t i = 0; i < s.rows;) {
           const int64_t token = s.past + i, slot = token % KvCache::kPageTokens;
-          const float* const key = k + (s.row_begin + i) * row_stride + h * dim;
-          const float* const value = v + (s.row_begin + i) * row_stride + h * dim;
-          std::byte* const page =
-              kv.data.data() + kv.offset(layer, s.pages[at(token / KvCache::kPageTokens)], static_cast<int>(h));
-          put_token(page, page + kv.k_bytes, slot, KvCache::kPageTokens, key, value, dim, kv.bf16);
+          const int64_t count = std::min(s.rows - i, KvCache::kPageTokens - slot);
+          const int64_t from = (s.row_begin + i) * row_stride + h * kv.head_dim;
+          put_tokens(table_, kv.shape, kv.data.data() + kv.offset(layer, s.pages[at(token / KvCache::kPageTokens)], h), slot,
+                     count, k + from, v + from, row_stride);
+          i += count;
         }
       }
     });
@@ -83,85 +187,136 @@ void CpuAttention::kv_write(KvCache& cache, int layer, const float* k, const flo
 void CpuAttention::paged(const KvCache& cache, int layer, const float* q, int64_t row_stride, int heads, float scale,
                          std::span<const SequenceRows> sequences, float* out) {
   const auto& kv = static_cast<const CpuKvCache&>(cache);
-  const int dim = kv.head_dim, group = heads / kv.num_kv_heads;
-  const int padded_dim = static_cast<int>(round_up(dim, kPanel));
-  const int tile_tokens = std::max(1, kMaxAttentionRows / group);
-  QVL_CHECK(group <= kMaxAttentionRows && dim <= kMaxHeadDim, "{} query heads a key head of {}", group, dim);
+  const int64_t dim = kv.head_dim, group = heads / kv.num_kv_heads, width = round_up(dim, kPanel);
+  const int64_t tile_tokens = std::max<int64_t>(1, kMaxAttentionRows / group);
+  QVL_CHECK(group <= kMaxAttentionRows, "{} query heads a key head", group);
+  struct Task {
+    const SequenceRows* sequence;
+    int64_t first, kv_head;  // first: token of the tile
+    int64_t span;            // or -1: all of them
+    int64_t part;            // where its result goes
+  };
+  std::vector<Task> tasks;
   for (const auto& s : sequences) {
-    const int64_t tiles = (s.rows + tile_tokens - 1) / tile_tokens;
     // The last tile attends to most: it goes first, so that no thread ends with it alone.
-    pool_.parallel_for(tiles * kv.num_kv_heads, 1, [&](int64_t begin, int64_t end, int) {
-      alignas(64) float tile[kMaxAttentionRows * kMaxHeadDim], result[kMaxAttentionRows * kMaxHeadDim];
-      int64_t visible[kMaxAttentionRows];
-      std::vector<const void*> k_pages, v_pages;
-      for (int64_t task = begin; task < end; ++task) {
-        const int64_t first = (tiles - 1 - task / kv.num_kv_heads) * tile_tokens, kv_head = task % kv.num_kv_heads;
-        const int64_t tokens = std::min<int64_t>(tile_tokens, s.rows - first);
-        for (int64_t r = 0; r < tokens * group; ++r) {
-          const int64_t token = first + r / group, head = kv_head * group + r % group;
-          const float* const from = q + (s.row_begin + token) * row_stride + head * dim;
-          for (int d = 0; d < dim; ++d) tile[r * dim + d] = from[d] * scale;
-          visible[r] = s.past + token + 1;
-        }
-        const int64_t pages = (s.past + first + tokens + KvCache::kPageTokens - 1) / KvCache::kPageTokens;
-        k_pages.resize(at(pages)), v_pages.resize(at(pages));
-        for (int64_t i = 0; i < pages; ++i) {
-          const std::byte* const page = kv.data.data() + kv.offset(layer, s.pages[at(i)], static_cast<int>(kv_head));
-          k_pages[at(i)] = page;
-          v_pages[at(i)] = page + kv.k_bytes;
-        }
-        attend({.q = tile, .rows = tokens * group, .dim = dim, .k_pages = k_pages.data(), .v_pages = v_pages.data(),
-                .page_tokens = KvCache::kPageTokens, .bf16 = kv.bf16, .visible = visible, .out = result});
-        for (int64_t r = 0; r < tokens * group; ++r) {
-          const int64_t row = s.row_begin + first + r / group, head = kv_head * group + r % group;
-          std::memcpy(out + (row * heads + head) * dim, result + r * padded_dim, at(dim) * sizeof(float));
-        }
-      }
-    });
+    for (int64_t tile = (s.rows + tile_tokens - 1) / tile_tokens - 1; tile >= 0; --tile) {
+      for (int64_t h = 0; h < kv.num_kv_heads; ++h) tasks.push_back({&s, tile * tile_tokens, h, -1, -1});
+    }
   }
+  const auto tile_of = [&](const Task& task) { return std::min(tile_tokens, task.sequence->rows - task.first); };
+  // Too few for all threads: a task each for every span.
+  const auto whole = static_cast<int64_t>(tasks.size());
+  constexpr int64_t kTasksPerThread = 4;
+  const bool split = is_int(kv.shape.format) && pool_.size() > 1 && whole < kTasksPerThread * pool_.size();
+  const int64_t part_floats = kMaxAttentionRows * (width + 2);
+  std::vector<Task> shared;  // of `tasks`, those whose spans are tasks
+  if (split) {
+    std::vector<Task> pieces;
+    int64_t parts = 0;
+    for (Task& task : tasks) {
+      const int64_t spans = span_count(task.sequence->past + task.first + tile_of(task));
+      if (spans == 1) {
+        pieces.push_back(task);
+        continue;
+      }
+      task.part = parts;
+      shared.push_back(task);
+      for (int64_t span = 0; span < spans; ++span) pieces.push_back({task.sequence, task.first, task.kv_head, span, parts++});
+    }
+    tasks = std::move(pieces);
+    if (parts_.size() < at(parts * part_floats)) parts_.resize(at(parts * part_floats));
+  }
+  const auto part_at = [&](int64_t index) {
+    float* const p = parts_.data() + index * part_floats;
+    return Part{p, p + kMaxAttentionRows * width, p + kMaxAttentionRows * (width + 1)};
+  };
+  const auto scatter = [&](const Task& task, const float* result) {
+    for (int64_t r = 0; r < tile_of(task) * group; ++r) {
+      const int64_t row = task.sequence->row_begin + task.first + r / group, head = task.kv_head * group + r % group;
+      std::memcpy(out + (row * heads + head) * dim, result + r * width, at(dim) * sizeof(float));
+    }
+  };
+  pool_.parallel_for(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end, int) {
+    alignas(64) float queries[kMaxAttentionRows * kMaxHeadDim], result[kMaxAttentionRows * kMaxHeadDim];
+    int64_t visible[kMaxAttentionRows];
+    std::vector<const void*> pages;
+    for (int64_t i = begin; i < end; ++i) {
+      const Task& task = tasks[at(i)];
+      const SequenceRows& s = *task.sequence;
+      const int64_t rows = tile_of(task) * group;
+      for (int64_t r = 0; r < rows; ++r) {
+        const int64_t token = task.first + r / group, head = task.kv_head * group + r % group;
+        const float* const from = q + (s.row_begin + token) * row_stride + head * dim;
+        for (int64_t d = 0; d < dim; ++d) queries[r * dim + d] = from[d] * scale;
+        visible[r] = s.past + token + 1;
+      }
+      pages.resize(at((visible[rows - 1] + KvCache::kPageTokens - 1) / KvCache::kPageTokens));
+      for (size_t p = 0; p < pages.size(); ++p) pages[p] = kv.data.data() + kv.offset(layer, s.pages[p], task.kv_head);
+      const Tile tile = {kv.shape, queries, rows, visible, pages};
+      if (task.span >= 0) {
+        attend_span(table_, tile, task.span, part_at(task.part));
+      } else {
+        attend(table_, tile, result);
+        scatter(task, result);
+      }
+    }
+  });
+  pool_.parallel_for(static_cast<int64_t>(shared.size()), 1, [&](int64_t begin, int64_t end, int) {
+    float sum_out[kMaxAttentionRows * kMaxHeadDim], top[kMaxAttentionRows], total[kMaxAttentionRows];
+    const Part sum = {sum_out, top, total};
+    for (int64_t i = begin; i < end; ++i) {
+      const Task& task = shared[at(i)];
+      const int64_t rows = tile_of(task) * group, spans = span_count(task.sequence->past + task.first + tile_of(task));
+      clear(sum, rows, width);
+      for (int64_t span = 0; span < spans; ++span) join(sum, part_at(task.part + span), rows, width);
+      divide(sum, rows, width);
+      scatter(task, sum.out);
+    }
+  });
 }
 
 void CpuAttention::segments(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale, float* out) {
-  constexpr int kPage = kAttentionBlock;
   QVL_CHECK(dim <= kMaxHeadDim, "vision head of {}", dim);
+  const int page_tokens = is_int(plain_) ? kIntBlock : kAttentionBlock;
+  const PageShape shape(dim, page_tokens, plain_);
   const int64_t width = int64_t{heads} * dim, padded_dim = round_up(dim, kPanel);
-  const int64_t pages = (segment_rows + kPage - 1) / kPage;
-  const size_t key_bytes = at(kPage / kPanel) * panel_bytes(dim, rounds_);
-  const size_t value_bytes = at(padded_dim / kPanel) * panel_bytes(kPage, rounds_);
-  // Zeroed: where a segment is no whole number of pages, the unused slots hold numbers all the same.
-  if (keys_.size() < at(pages) * key_bytes) keys_ = Buffer(at(pages) * key_bytes, true);
-  if (values_.size() < at(pages) * value_bytes) values_ = Buffer(at(pages) * value_bytes, true);
-  std::vector<const void*> k_pages(at(pages)), v_pages(at(pages));
-  for (int64_t i = 0; i < pages; ++i) {
-    k_pages[at(i)] = keys_.data() + at(i) * key_bytes;
-    v_pages[at(i)] = values_.data() + at(i) * value_bytes;
-  }
+  const int64_t pages = (segment_rows + page_tokens - 1) / page_tokens;
   const int64_t tiles = (segment_rows + kMaxAttentionRows - 1) / kMaxAttentionRows;
+  // As many heads at a time as some megabytes hold: the threads wait for each other once for all of them.
+  constexpr int64_t kPagesBytes = int64_t{16} << 20;
+  const int64_t head_bytes = pages * static_cast<int64_t>(shape.bytes);
+  const int64_t together = std::clamp<int64_t>(kPagesBytes / head_bytes, 1, heads);
+  // Zeroed: where a segment is no whole number of pages, the unused slots hold numbers all the same.
+  if (pages_.size() < at(together * head_bytes)) pages_ = Buffer(at(together * head_bytes), true);
   for (int64_t segment = 0; segment < rows; segment += segment_rows) {
-    for (int h = 0; h < heads; ++h) {
-      const float* const q = qkv + segment * 3 * width + h * dim;
-      pool_.parallel_for(pages, 4, [&](int64_t begin, int64_t end, int) {
-        for (int64_t t = begin * kPage; t < std::min(end * kPage, segment_rows); ++t) {
-          const float* const key = q + t * 3 * width + width;
-          const float* const value = key + width;
-          put_token(keys_.data() + at(t / kPage) * key_bytes, values_.data() + at(t / kPage) * value_bytes, t % kPage, kPage,
-                    key, value, dim, rounds_);
+    for (int64_t first_head = 0; first_head < heads; first_head += together) {
+      const int64_t count = std::min(together, heads - first_head);
+      const float* const q = qkv + segment * 3 * width + first_head * dim;
+      const auto page_at = [&](int64_t head, int64_t page) { return pages_.data() + (head * pages + page) * static_cast<int64_t>(shape.bytes); };
+      pool_.parallel_for(count * pages, 4, [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t first = i % pages * page_tokens, tokens = std::min<int64_t>(page_tokens, segment_rows - first);
+          const float* const key = q + first * 3 * width + width + i / pages * dim;
+          put_tokens(table_, shape, page_at(i / pages, i % pages), 0, tokens, key, key + width, 3 * width);
         }
       });
-      pool_.parallel_for(tiles, 1, [&](int64_t begin, int64_t end, int) {
-        alignas(64) float tile[kMaxAttentionRows * kMaxHeadDim], result[kMaxAttentionRows * kMaxHeadDim];
+      pool_.parallel_for(count * tiles, 1, [&](int64_t begin, int64_t end, int) {
+        alignas(64) float queries[kMaxAttentionRows * kMaxHeadDim], result[kMaxAttentionRows * kMaxHeadDim];
         int64_t visible[kMaxAttentionRows];
         std::fill_n(visible, kMaxAttentionRows, segment_rows);
-        for (int64_t first = begin * kMaxAttentionRows; first < std::min(end * kMaxAttentionRows, segment_rows);
-             first += kMaxAttentionRows) {
-          const int64_t count = std::min<int64_t>(kMaxAttentionRows, segment_rows - first);
-          for (int64_t r = 0; r < count; ++r) {
-            for (int d = 0; d < dim; ++d) tile[r * dim + d] = q[(first + r) * 3 * width + d] * scale;
+        std::vector<const void*> head_pages(at(pages));
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t head = i / tiles, first = i % tiles * kMaxAttentionRows;
+          const int64_t tile_rows = std::min<int64_t>(kMaxAttentionRows, segment_rows - first);
+          for (int64_t r = 0; r < tile_rows; ++r) {
+            const float* const from = q + (first + r) * 3 * width + head * dim;
+            for (int d = 0; d < dim; ++d) queries[r * dim + d] = from[d] * scale;
           }
-          attend({.q = tile, .rows = count, .dim = dim, .k_pages = k_pages.data(), .v_pages = v_pages.data(),
-                  .page_tokens = kPage, .bf16 = rounds_, .visible = visible, .out = result});
-          for (int64_t r = 0; r < count; ++r) {
-            std::memcpy(out + (segment + first + r) * width + h * dim, result + r * padded_dim, at(dim) * sizeof(float));
+          for (int64_t p = 0; p < pages; ++p) head_pages[at(p)] = page_at(head, p);
+          attend(table_, {shape, queries, tile_rows, visible, head_pages}, result);
+          for (int64_t r = 0; r < tile_rows; ++r) {
+            std::memcpy(out + (segment + first + r) * width + (first_head + head) * dim, result + r * padded_dim,
+                        at(dim) * sizeof(float));
           }
         }
       });

@@ -1,25 +1,33 @@
 // Attention and the KV cache of the CPU backend: where keys and values lie, how the work is split over the threads. The inner
 // loops are the kernel table's. Called by the backend's one thread.
+//
+// A context is cut into spans of kSpanTokens, counted from token 0, which are attended to apart and joined in ascending order,
+// whether one thread takes all or several share them: a row's result does not depend on it.
 #pragma once
 
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/thread_pool.h"
+#include "cpu/kernels/int_attention.h"
 #include "cpu/kernels/kernels.h"
 #include "ops/ops.h"
 #include "tensor/tensor.h"
 
 namespace qvl::cpu {
 
+enum class PageFormat { kFloat32, kBFloat16, kInt16, kInt8 };
+
 class CpuAttention {
  public:
-  // rounds: attention may run in bfloat16 where the table has it.
-  CpuAttention(const KernelTable& table, ThreadPool& pool, bool rounds)
-      : table_(table), pool_(pool), rounds_(rounds && table.attention_bf16 != nullptr) {}
+  static constexpr int64_t kSpanTokens = 2048;
 
-  static std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages, Precision precision);
-  static size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim, Precision precision);
+  // In bfloat16 precision keys and values have 16 bits: bfloat16 where the table has tiles for it, else integers.
+  CpuAttention(const KernelTable& table, ThreadPool& pool, Precision precision);
+
+  std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages, KvFormat format) const;
+  size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim, KvFormat format) const;
 
   // As Ops has them.
   void kv_write(KvCache& cache, int layer, const float* k, const float* v, int64_t row_stride,
@@ -29,12 +37,13 @@ class CpuAttention {
   void segments(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale, float* out);
 
  private:
-  void attend(const AttentionArgs& args) const;
+  PageFormat page_format(KvFormat format) const;
 
   const KernelTable& table_;
   ThreadPool& pool_;
-  const bool rounds_;
-  Buffer keys_, values_;  // of one head of the vision tower
+  const PageFormat plain_;  // of KvFormat::kPlain and of the vision tower
+  Buffer pages_;            // the vision tower's
+  std::vector<float> parts_;  // of spans that several threads share
 };
 
 }  // namespace qvl::cpu

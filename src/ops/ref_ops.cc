@@ -218,10 +218,10 @@ class RefBackend : public Backend {
     return linear;
   }
 
-  std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages) override {
+  std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages, KvFormat) override {
     return std::make_unique<RefKvCache>(layers, num_kv_heads, head_dim, pages);
   }
-  size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim) const override {
+  size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim, KvFormat) const override {
     return 2 * sizeof(float) * KvCache::kPageTokens * at(layers) * at(num_kv_heads) * at(head_dim);
   }
 

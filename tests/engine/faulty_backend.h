@@ -70,11 +70,12 @@ class FaultyBackend : public Backend {
                                       WeightFormat format) override {
     return backend_->pack_linear(parts, bias, format);
   }
-  std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages) override {
-    return backend_->make_kv_cache(layers, num_kv_heads, head_dim, pages);
+  std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages,
+                                         KvFormat format) override {
+    return backend_->make_kv_cache(layers, num_kv_heads, head_dim, pages, format);
   }
-  size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim) const override {
-    return backend_->kv_page_bytes(layers, num_kv_heads, head_dim);
+  size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim, KvFormat format) const override {
+    return backend_->kv_page_bytes(layers, num_kv_heads, head_dim, format);
   }
 
  private:

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
+#include <random>
 
 #include "base/error.h"
 
@@ -188,6 +190,88 @@ TEST(Sampler, Logprobs) {
   EXPECT_EQ(Sampler({.logprobs = 20}, {}, 0).event_for(2, logits).top.size(), 4u);
   EXPECT_TRUE(Sampler({.logprobs = 0}, {}, 0).event_for(2, logits).top.empty());
   EXPECT_EQ(Sampler({}, {}, 0).event_for(2, logits).logprob, 0);
+}
+
+// The same with everything sorted and nothing left out early: temperature, top-k, top-p, min-p of all the logits.
+std::map<int32_t, double> slow_chances(const SamplingParams& params, const std::vector<float>& logits) {
+  std::vector<std::pair<float, int32_t>> all;  // logit, then probability
+  const float best = std::min(*std::max_element(logits.begin(), logits.end()), std::numeric_limits<float>::max());
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] != -kInf) all.push_back({std::min((logits[i] - best) / params.temperature, 0.0f), static_cast<int32_t>(i)});
+  }
+  const auto sort = [&] {
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first > b.first || (a.first == b.first && a.second < b.second); });
+  };
+  sort();
+  if (params.top_k > 0 && params.top_k < std::ssize(all)) {
+    const float least = all[static_cast<size_t>(params.top_k) - 1].first;
+    while (all.back().first < least) all.pop_back();
+  }
+  double total = 0;
+  for (const auto& [x, id] : all) total += std::exp(x);
+  for (auto& [x, id] : all) x = static_cast<float>(std::exp(x) / total);
+  sort();  // logits that differ may be equally likely
+  double tail = 0;
+  while (params.top_p < 1 && all.size() > 1 && static_cast<float>(tail += all.back().first) <= 1 - params.top_p) all.pop_back();
+  while (all.back().first < params.min_p * all.front().first) all.pop_back();
+  std::map<int32_t, double> out;
+  total = 0;
+  for (const auto& [p, id] : all) total += p;
+  for (const auto& [p, id] : all) out[id] = p / total;
+  return out;
+}
+
+template <typename T>
+T pick(std::mt19937& rng, std::initializer_list<T> values) {
+  return values.begin()[rng() % values.size()];
+}
+
+// Vocabularies of any number of blocks, logits that tie exactly, by rounding or by underflow, and temperatures that make them.
+TEST(Sampler, LeavingOutEarlyChangesNothing) {
+  std::mt19937 rng(9);
+  std::normal_distribution<float> normal;
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<float> logits(pick<size_t>(rng, {1, 2, 100, 127, 128, 129, 1000, 4000}));
+    const float scale = pick(rng, {0.0f, 1e-30f, 1e-3f, 1.0f, 3.0f, 8.0f, 1e20f, 1e37f});
+    const bool whole = rng() % 3 == 0;
+    for (float& x : logits) x = rng() % 300 == 0 ? -kInf : whole ? std::round(scale * normal(rng)) : scale * normal(rng);
+    if (*std::max_element(logits.begin(), logits.end()) == -kInf) continue;
+    SamplingParams params;
+    params.temperature = pick(rng, {1e-45f, 1e-4f, 1e-3f, 0.7f, 1.0f, 2.0f, 1e3f, 1e30f});
+    params.top_k = pick(rng, {0, 0, 1, 2, 20, 50, 1000});
+    params.top_p = pick(rng, {1.0f, 1.0f, 0.0f, 0.1f, 0.8f, 0.95f, 0.999f});
+    params.min_p = pick(rng, {0.0f, 0.0f, 0.05f, 0.5f, 1.0f});
+    const auto got = chances(params, logits), want = slow_chances(params, logits);
+    ASSERT_EQ(got.size(), want.size()) << round << " " << logits.size() << " scale " << scale << " temperature " << params.temperature
+                                       << " top_k " << params.top_k << " top_p " << params.top_p << " min_p " << params.min_p;
+    for (const auto& [id, p] : want) {
+      ASSERT_TRUE(got.contains(id)) << round << " " << id;
+      ASSERT_NEAR(got.at(id), p, 1e-6 * p) << round << " " << id;
+    }
+  }
+}
+
+// The best of any block, and the alternatives from all of them.
+TEST(Sampler, BlocksAreAllLookedAt) {
+  std::mt19937 rng(10);
+  std::normal_distribution<float> normal;
+  for (const size_t vocab : {1, 15, 16, 17, 127, 128, 129, 1031}) {
+    for (size_t place = 0; place < vocab; place += 1 + vocab / 64) {
+      std::vector<float> logits(vocab);
+      for (float& x : logits) x = std::round(2 * normal(rng));
+      logits[place] = 50;
+      Sampler greedy({.temperature = 0, .logprobs = 20}, {}, 0);
+      const auto event = greedy.sample(logits, {});
+      ASSERT_EQ(event.id, static_cast<int32_t>(place));
+      std::vector<int32_t> order(vocab);
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return logits[static_cast<size_t>(a)] > logits[static_cast<size_t>(b)]; });
+      ASSERT_EQ(event.top.size(), std::min<size_t>(20, vocab));
+      for (size_t i = 0; i < event.top.size(); ++i) EXPECT_EQ(event.top[i].id, order[i]) << vocab << " " << place << " " << i;
+      logits[(place + vocab / 2) % vocab] = kNan;
+      EXPECT_EQ(code_of({.temperature = 0}, logits), "nan_logits");
+    }
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <limits>
 
+#include "app/weight_loading.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "model/known_models.h"
@@ -89,6 +90,7 @@ BenchModel load_bench_model(const ModelFlags& flags) {
   const double start = now_s();
   BenchModel out;
   std::unique_ptr<WeightStore> store;
+  std::filesystem::path folder;
   if (flags.model.starts_with(kMade)) {
     const std::string name = flags.model.substr(kMade.size());
     const auto config = known_model(name);
@@ -101,13 +103,13 @@ BenchModel load_bench_model(const ModelFlags& flags) {
     for (const auto& spec : expected_tensors(out.config)) tensors.emplace_back(spec.name, spec.shape);
     store = made_weights(std::move(tensors), 1);
   } else {
-    const auto folder = find_model(flags.model);
+    folder = find_model(flags.model);
     out.config = load_model_config(folder);
     store = open_safetensors(folder);
     check_tensors(*store, out.config);
   }
   out.backend = make_backend(flags.load_options());
-  out.model = load_weights(*out.backend, *store, out.config, flags.load_options(), flags.model);
+  out.model = load_weights(*out.backend, *store, out.config, flags.load_options(), folder);
   out.load_seconds = now_s() - start;
   return out;
 }

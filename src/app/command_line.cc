@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "app/commands.h"
+#include "app/memory_plan.h"
 #include "base/error.h"
 #include "serve/access.h"
 
@@ -23,6 +24,10 @@ std::string host_name(const std::string& text) {
   return text == "*" || plain ? "" : "expected a host's name without scheme, port and path, or *, found " + text;
 }
 
+std::string memory_size(const std::string& text) {
+  return parse_size(text) ? "" : "expected a size from 1M on such as 8G or 900M, found " + text;
+}
+
 // Any flag that stands twice is refused, a switch as well.
 void add_switch(CLI::App& app, const std::string& name, bool& value, const std::string& help, CLI::Option* excludes = nullptr) {
   auto* const option = app.add_flag(name, value, help)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
@@ -39,6 +44,12 @@ void add_model_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("--quantize", flags.quantize, "int4 or int8 weights: smaller and faster; none: as --precision says")
       ->check(CLI::IsMember({"none", "int8", "int4"}))
       ->capture_default_str();
+  app.add_option("--packed-cache", flags.packed_cache,
+                 "folder that keeps quantised weights for the next start, or off (default: qwen3vl/packed in the user's cache)")
+      ->check(not_empty);
+  app.add_option("--kv-cache", flags.kv_cache, "bf16, or int8 for half the memory of a context")
+      ->check(CLI::IsMember({"bf16", "int8"}))
+      ->capture_default_str();
   app.add_option("--threads", flags.threads, "threads of the engine (default: all cores)")->check(CLI::Range(1, 1024));
   app.add_option("--ctx-size", flags.ctx_size, "tokens of prompt and answer together (default: the model's, at most 32768)")
       ->check(CLI::Range(int64_t{64}, int64_t{1} << 24));
@@ -51,6 +62,10 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
                  "guess tokens ahead from text that repeats itself, where that is faster; the answers are the same")
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
+  app.add_option("--memory-limit", flags.memory_limit,
+                 "the most memory to take, such as 8G or 900M: caches, pictures and the context are made to fit")
+      ->check(memory_size);
+  add_switch(app, "--medvram", flags.medvram, "take as little memory as can be: int8 KV cache, smaller pictures and passes");
 }
 
 void add_serve(CLI::App& app, ServeFlags& flags) {
@@ -115,7 +130,13 @@ void add_bench(CLI::App& app, BenchFlags& flags) {
 LoadOptions ModelFlags::load_options() const {
   return {.threads = threads,
           .precision = precision == "float32" ? Precision::kFloat32 : Precision::kBFloat16,
-          .quantize = parse_quantize(quantize).value_or(Quantize::kNone)};
+          .quantize = parse_quantize(quantize).value_or(Quantize::kNone),
+          .kv_format = medvram || kv_cache == "int8" ? KvFormat::kInt8 : KvFormat::kPlain,
+          .packed_cache = packed_cache};
+}
+
+std::optional<size_t> ModelFlags::memory_limit_bytes() const {
+  return memory_limit.empty() ? std::nullopt : parse_size(memory_limit);
 }
 
 int run_command_line(int argc, char** argv) {

@@ -15,11 +15,13 @@ inline constexpr const char* kVersion = QVL_VERSION;  // the CMake project's
 // Flags that several subcommands share.
 struct ModelFlags {
   std::string model = "demo";
-  std::string precision = "bfloat16", quantize = "none";
+  std::string precision = "bfloat16", quantize = "none", packed_cache, kv_cache = "bf16", memory_limit;
+  bool medvram = false;
   int threads = 0;
   int64_t ctx_size = 0;  // 0: the model's own, at most kDefaultContext
   std::string speculate = "on";
   LoadOptions load_options() const;
+  std::optional<size_t> memory_limit_bytes() const;
 };
 
 struct ServeFlags {

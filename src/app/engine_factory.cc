@@ -5,23 +5,55 @@
 #include <algorithm>
 #include <chrono>
 
+#include "app/bench_memory.h"
+#include "app/memory_plan.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/local_engine.h"
-#include "engine/scheduler.h"
+#include "model/memory_needs.h"
 
 namespace qvl {
 namespace {
 
-void check_memory(size_t kv_bytes, int64_t context) {
-  const auto total = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  constexpr double kGiB = 1 << 30;
-  if (kv_bytes > total) {
+constexpr double kGiB = 1 << 30;
+
+size_t machine_bytes() { return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+
+// Plans the model's memory before its weights are read: tells the plan, holds it to --memory-limit and the machine.
+// Errors: kMemory "memory_budget".
+MemorySettings plan_for(const ModelFlags& flags, LoadedModel& model, DType stored) {
+  MemorySettings settings;
+  const int64_t own = model.config.text.max_position_embeddings;
+  settings.context_tokens = flags.ctx_size > 0 ? flags.ctx_size : std::min(own, kDefaultContext);
+  if (settings.context_tokens > own) {
+    log_warn("--ctx-size {} is past the {} positions that the model was trained for", settings.context_tokens, own);
+  }
+  settings.max_pixels = model.processor.image.max_pixels;
+  settings.kv_format = flags.load_options().kv_format;
+  if (flags.medvram) settings = smallest_settings(settings);
+  // What runs beside the model while it answers: threads' stacks, requests, decoded pictures.
+  constexpr size_t kServing = size_t{48} << 20;
+  const size_t program = static_cast<size_t>(resident_bytes()) + kServing;
+  const size_t weights = weight_needs(model.config, *model.backend, flags.load_options().quantize, stored);
+  const auto limit = flags.memory_limit_bytes();
+  if (limit) settings = fit_memory(model.config, model.processor, *model.backend, settings, weights, program, *limit);
+  const MemoryPlan plan = plan_memory(model.config, model.processor, *model.backend, settings, weights, program);
+  if (plan.kv_cache > machine_bytes()) {
     throw_error(ErrorKind::kMemory, "memory_budget",
                 "a context of {} tokens needs {:.1f} GiB of KV cache, this machine has {:.1f} GiB of memory: use a smaller --ctx-size",
-                context, static_cast<double>(kv_bytes) / kGiB, static_cast<double>(total) / kGiB);
+                settings.context_tokens, static_cast<double>(plan.kv_cache) / kGiB, static_cast<double>(machine_bytes()) / kGiB);
   }
-  log_info("context {} tokens, KV cache {:.2f} GiB", context, static_cast<double>(kv_bytes) / kGiB);
+  log_info("context {} tokens; {}", settings.context_tokens, plan.text());
+  if (plan.total() > machine_bytes()) {
+    log_warn("this machine has {:.1f} GiB of memory: use --quantize int4, a smaller --ctx-size, --medvram or --memory-limit",
+             static_cast<double>(machine_bytes()) / kGiB);
+  }
+  if (limit || flags.medvram) {
+    model.processor.image.max_pixels = settings.max_pixels;
+    model.processor.image.min_pixels = std::min(model.processor.image.min_pixels, settings.max_pixels);
+    model.processor.pixel_budget = settings.max_pixels;
+  }
+  return settings;
 }
 
 std::string model_id(const std::filesystem::path& folder) {
@@ -63,13 +95,13 @@ RunningModel start_model(const ModelFlags& flags) {
   RunningModel out;
   const auto folder = find_model(flags.model);
   out.demo = flags.model == "demo" || flags.model == "demo-thinking";
-  out.loaded = load_model(folder, flags.load_options());
-  const int64_t own = out.loaded.config.text.max_position_embeddings;
-  const int64_t context = flags.ctx_size > 0 ? flags.ctx_size : std::min(own, kDefaultContext);
-  if (context > own) log_warn("--ctx-size {} is past the {} positions that the model was trained for", context, own);
-  check_memory(static_cast<size_t>(pages_for(context)) * out.loaded.model->language.kv_page_bytes(), context);
+  MemorySettings settings;
+  out.loaded = load_model(folder, flags.load_options(),
+                          [&](LoadedModel& model, DType stored) { settings = plan_for(flags, model, stored); });
   EngineOptions options;
-  options.context_tokens = context;
+  options.context_tokens = settings.context_tokens;
+  options.prefill_chunk = settings.prefill_chunk;
+  options.image_cache_bytes = settings.image_cache_bytes;
   for (const int id : out.loaded.generation.eos_token_id) options.stop_token_ids.push_back(id);
   options.valid_tokens = out.loaded.tokenizer->size();
   options.speculate = flags.speculate == "on" ? Speculate::kAuto : Speculate::kOff;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "app/weight_loading.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -74,28 +75,6 @@ fs::path cached_snapshot(const std::string& repository) {
   return fs::is_regular_file(snapshot / "config.json", ignored) ? snapshot : fs::path();
 }
 
-// Percent and seconds left, at most every other second.
-class LoadProgress {
- public:
-  LoadProgress(std::string what, int64_t total) : what_(std::move(what)), total_(std::max<int64_t>(1, total)) {}
-
-  void tell(int64_t done) {
-    const auto now = Clock::now();
-    if (now - told_ < std::chrono::seconds(2) || done >= total_) return;
-    told_ = now;
-    const double seconds = std::chrono::duration<double>(now - start_).count();
-    const double share = static_cast<double>(done) / static_cast<double>(total_);
-    log_info("loading {}: {:.0f} %, about {:.0f} s left", what_, 100 * share, seconds / share - seconds);
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  const std::string what_;
-  const int64_t total_;
-  const Clock::time_point start_ = Clock::now();
-  Clock::time_point told_ = start_;
-};
-
 }  // namespace
 
 fs::path find_model(const std::string& name) {
@@ -130,14 +109,8 @@ std::unique_ptr<Backend> make_backend(const LoadOptions& options) {
   return make_cpu_backend({.threads = options.threads, .precision = options.precision, .instruction_set = ""});
 }
 
-std::unique_ptr<Model> load_weights(Backend& backend, WeightStore& weights, const ModelConfig& config,
-                                    const LoadOptions& options, const std::string& what) {
-  LoadProgress progress(what, parameter_count(config));
-  WeightLoader loader(backend, weights, {.quantize = options.quantize, .progress = [&](int64_t done) { progress.tell(done); }});
-  return std::make_unique<Model>(loader, config);
-}
-
-LoadedModel load_model(const fs::path& folder, const LoadOptions& options) {
+LoadedModel load_model(const fs::path& folder, const LoadOptions& options,
+                       const std::function<void(LoadedModel&, DType)>& before_weights) {
   const auto start = std::chrono::steady_clock::now();
   LoadedModel out;
   out.folder = folder;
@@ -153,7 +126,8 @@ LoadedModel load_model(const fs::path& folder, const LoadOptions& options) {
                 folder.string(), out.tokenizer->size() - 1, out.config.text.vocab_size);
   }
   out.backend = make_backend(options);
-  out.model = load_weights(*out.backend, *weights, out.config, options, folder.string());
+  if (before_weights) before_weights(out, weights->info("model.language_model.embed_tokens.weight").dtype);
+  out.model = load_weights(*out.backend, *weights, out.config, options, folder);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   log_info("loaded {} ({:.1f} M parameters) in {:.2f} s: {}", folder.string(),
            static_cast<double>(parameter_count(out.config)) / 1e6, seconds.count(), out.backend->description());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -18,6 +19,8 @@ struct LoadOptions {
   Precision precision = Precision::kBFloat16;
   bool reference = false;  // the slow reference backend instead of the CPU's kernels
   Quantize quantize = Quantize::kNone;
+  KvFormat kv_format = KvFormat::kPlain;
+  std::string packed_cache;  // folder for quantised weights; empty: the user's own, "off": none
 };
 
 struct LoadedModel {
@@ -36,11 +39,10 @@ struct LoadedModel {
 // Hugging Face cache. Errors: kModel "model_file_missing", saying where it was looked for.
 std::filesystem::path find_model(const std::string& name);
 
-// Errors: kModel; kBadFlag for an unknown instruction set; kMemory.
-LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& options);
+// before_weights, where given, sees the model but for its weights, and the type of the checkpoint's matrices, and may change
+// what stands there. Errors: kModel; kBadFlag for an unknown instruction set; kMemory.
+LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& options,
+                       const std::function<void(LoadedModel&, DType stored)>& before_weights = {});
 std::unique_ptr<Backend> make_backend(const LoadOptions& options);
-// The model of a store's tensors, packed as the options say; tells percent and seconds left on the way. what: its name there.
-std::unique_ptr<Model> load_weights(Backend& backend, WeightStore& weights, const ModelConfig& config,
-                                    const LoadOptions& options, const std::string& what);
 
 }  // namespace qvl

@@ -73,7 +73,10 @@ PixelLimits picture_limits(const ProcessorConfig& processor, const PictureInput&
   if (picture.detail == Detail::kLow) limits.max_pixels = std::min(limits.max_pixels, kLowTokens * token_px);
   if (picture.detail == Detail::kHigh) limits.min_pixels = std::max(limits.min_pixels, kHighTokens * token_px);
   limits.min_pixels = std::min(limits.min_pixels, limits.max_pixels);
-  return override_limits(limits, picture.min_pixels, picture.max_pixels);
+  limits = override_limits(limits, picture.min_pixels, picture.max_pixels);
+  limits.max_pixels = std::min(limits.max_pixels, processor.pixel_budget);
+  limits.min_pixels = std::min(limits.min_pixels, limits.max_pixels);
+  return limits;
 }
 
 Prompt make_prompt(const ServedModel& model, const ChatInput& input, const std::atomic<bool>* abandoned) {

@@ -183,6 +183,9 @@ class CpuBackend : public Backend {
                                       WeightFormat format) override {
     return packer_.pack(parts, bias, format);
   }
+  size_t linear_bytes(int64_t out, int64_t in, WeightFormat format, DType stored) const override {
+    return packer_.bytes(out, in, format, stored);
+  }
   std::string layouts() const override { return cpu::kPanelLayouts; }
   std::unique_ptr<Linear> adopt_linear(int64_t out, int64_t in, uint32_t layout, Buffer bytes,
                                        std::span<const float> bias) override {

@@ -10,7 +10,8 @@
 namespace qvl::cpu {
 namespace {
 
-constexpr int64_t kMadeBlocks = 251;  // of the panel that made matrices repeat; a prime, so that rows start at different places
+constexpr int64_t kMadeBlocks =
+    251;  // of the panel that made matrices repeat; a prime, so that rows start at different places
 
 // splitmix64
 uint64_t mix(uint64_t x) {
@@ -22,11 +23,10 @@ uint64_t mix(uint64_t x) {
 
 }  // namespace
 
-PanelFormat MatrixPacker::panel_format(std::span<const ConstTensorView> parts, WeightFormat format) const {
+PanelFormat MatrixPacker::panel_format(bool stored_in_bf16, WeightFormat format) const {
   if (format == WeightFormat::kInt4) return PanelFormat::kInt4;
   if (format == WeightFormat::kInt8) return PanelFormat::kInt8;
-  const bool exact_in_bf16 = std::all_of(parts.begin(), parts.end(), [](const auto& p) { return p.dtype == DType::kBF16; });
-  return exact_in_bf16 || precision_ == Precision::kBFloat16 ? PanelFormat::kBFloat16 : PanelFormat::kFloat32;
+  return stored_in_bf16 || precision_ == Precision::kBFloat16 ? PanelFormat::kBFloat16 : PanelFormat::kFloat32;
 }
 
 void MatrixPacker::pack_plain(std::span<const ConstTensorView> parts, CpuLinear& to) {
@@ -45,10 +45,12 @@ std::unique_ptr<Linear> MatrixPacker::pack(std::span<const ConstTensorView> part
   const int64_t in = parts[0].shape[1];
   int64_t out = 0;
   for (const auto& part : parts) {
-    QVL_CHECK(part.shape.size() == 2 && part.shape[1] == in, "parts of {} inputs and of shape {}", in, to_string(part.shape));
+    QVL_CHECK(part.shape.size() == 2 && part.shape[1] == in, "parts of {} inputs and of shape {}", in,
+              to_string(part.shape));
     out += part.shape[0];
   }
-  const PanelFormat panels = panel_format(parts, format);
+  const bool in_bf16 = std::all_of(parts.begin(), parts.end(), [](const auto& p) { return p.dtype == DType::kBF16; });
+  const PanelFormat panels = panel_format(in_bf16, format);
   auto linear = std::make_unique<CpuLinear>(out, in, panels, arena_.allocate(matrix_bytes(out, in, panels)));
   linear->bias.assign(bias.begin(), bias.end());
   if (!is_quantised(panels)) {
@@ -61,7 +63,8 @@ std::unique_ptr<Linear> MatrixPacker::pack(std::span<const ConstTensorView> part
   return linear;
 }
 
-std::unique_ptr<Linear> MatrixPacker::adopt(int64_t out, int64_t in, uint32_t layout, Buffer bytes, std::span<const float> bias) {
+std::unique_ptr<Linear> MatrixPacker::adopt(int64_t out, int64_t in, uint32_t layout, Buffer bytes,
+                                            std::span<const float> bias) {
   if (layout > static_cast<uint32_t>(PanelFormat::kInt4)) return nullptr;
   const auto format = static_cast<PanelFormat>(layout);
   if (bytes.size() != matrix_bytes(out, in, format)) return nullptr;
@@ -87,7 +90,7 @@ const Buffer& MatrixPacker::made_panel(QuantFormat format) {
 
 std::unique_ptr<Linear> MatrixPacker::make(int64_t out, int64_t in, WeightFormat format, uint64_t seed) {
   if (format == WeightFormat::kPlain || out % kPanel != 0 || in % kBlockInputs != 0) return nullptr;
-  const PanelFormat panels = panel_format({}, format);
+  const PanelFormat panels = panel_format(true, format);
   auto linear = std::make_unique<CpuLinear>(out, in, panels, arena_.allocate(matrix_bytes(out, in, panels)));
   const Buffer& made = made_panel(quant_format(panels));
   const size_t unit = block_bytes(quant_format(panels));

@@ -15,14 +15,19 @@ class MatrixPacker {
 
   // Backend::pack_linear. Plain: bfloat16 where the parts are, or the precision is, else float32.
   // Errors: kModel "model_not_finite" where the format is quantised and a weight is NaN or infinite.
-  std::unique_ptr<Linear> pack(std::span<const ConstTensorView> parts, std::span<const float> bias, WeightFormat format);
+  std::unique_ptr<Linear> pack(std::span<const ConstTensorView> parts, std::span<const float> bias,
+                               WeightFormat format);
+  size_t bytes(int64_t out, int64_t in, WeightFormat format, DType stored) const {
+    return matrix_bytes(out, in, panel_format(stored == DType::kBF16, format));
+  }
   // Backend::adopt_linear
-  static std::unique_ptr<Linear> adopt(int64_t out, int64_t in, uint32_t layout, Buffer bytes, std::span<const float> bias);
+  static std::unique_ptr<Linear> adopt(int64_t out, int64_t in, uint32_t layout, Buffer bytes,
+                                       std::span<const float> bias);
   // Backend::make_linear: whole blocks only, else null.
   std::unique_ptr<Linear> make(int64_t out, int64_t in, WeightFormat format, uint64_t seed);
 
  private:
-  PanelFormat panel_format(std::span<const ConstTensorView> parts, WeightFormat format) const;
+  PanelFormat panel_format(bool stored_in_bf16, WeightFormat format) const;
   void pack_plain(std::span<const ConstTensorView> parts, CpuLinear& to);
   const Buffer& made_panel(QuantFormat format);
 

@@ -29,6 +29,7 @@ PixelLimits override_limits(PixelLimits base, std::optional<int64_t> min_pixels,
 struct ProcessorConfig {
   PixelLimits image;
   PixelLimits video = {4096, 25165824};
+  int64_t pixel_budget = kMaxPixelBudget;  // of a picture, whatever its request asks for
   int patch_size = 16, temporal_patch_size = 2, merge_size = 2;
   double fps = 2;
   int min_frames = 4, max_frames = 768;

@@ -88,11 +88,11 @@ LanguageModel::LanguageModel(WeightLoader& weights, const TextConfig& config)
 LanguageModel::~LanguageModel() = default;
 
 std::unique_ptr<KvCache> LanguageModel::make_kv_cache(int pages) {
-  return backend_.make_kv_cache(config_.num_hidden_layers, config_.num_key_value_heads, config_.head_dim, pages);
+  return backend_.make_kv_cache(config_.num_hidden_layers, config_.num_key_value_heads, config_.head_dim, pages, kv_format_);
 }
 
 size_t LanguageModel::kv_page_bytes() const {
-  return backend_.kv_page_bytes(config_.num_hidden_layers, config_.num_key_value_heads, config_.head_dim);
+  return backend_.kv_page_bytes(config_.num_hidden_layers, config_.num_key_value_heads, config_.head_dim, kv_format_);
 }
 
 WeightBytes LanguageModel::weight_bytes() const {

@@ -74,6 +74,7 @@ class LanguageModel {
                                  const ForwardTrace* trace = nullptr);
 
   const TextConfig& config() const { return config_; }
+  void set_kv_format(KvFormat format) { kv_format_ = format; }  // of caches made later
   std::unique_ptr<KvCache> make_kv_cache(int pages);
   size_t kv_page_bytes() const;
   WeightBytes weight_bytes() const;
@@ -90,6 +91,7 @@ class LanguageModel {
   Backend& backend_;
   Ops& ops_;
   MropeTable mrope_;
+  KvFormat kv_format_ = KvFormat::kPlain;
   std::unique_ptr<Linear> embed_tokens_, lm_head_;  // lm_head_ is null where tied
   std::vector<float> norm_;
   std::vector<Layer> layers_;

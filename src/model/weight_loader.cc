@@ -17,7 +17,7 @@ std::string expert_name(const std::string& prefix, int expert, const char* part)
 }
 
 [[noreturn]] void not_kept(const std::string& name) {
-  throw_error(ErrorKind::kInternal, "packed_file_incomplete", "the packed file does not hold {}", printable(name));
+  throw_error(ErrorKind::kInternal, kPackedIncomplete, "the packed file does not hold {}", printable(name));
 }
 
 }  // namespace

@@ -14,6 +14,9 @@
 
 namespace qvl {
 
+// The code of the error where a PackedSource lacks what the model needs.
+inline constexpr const char* kPackedIncomplete = "packed_file_incomplete";
+
 // Matrices and vectors by name, kept by an earlier start.
 class PackedSource {
  public:
@@ -49,8 +52,9 @@ class WeightLoader {
 
   // The tensor as floats. Errors: kModel "model_tensor_missing", "model_shape".
   std::vector<float> floats(const std::string& name, const Shape& shape);
-  // Matrices [outs[i], in] stacked along their outputs, as one; bias: the name of its tensor, or empty. A tensor of more
-  // dimensions, `shape`, counts as its memory order says. Errors: as above; "model_not_finite" where it cannot be quantised.
+  // Matrices [outs[i], in] stacked along their outputs, as one; bias: the name of its tensor, or empty. A tensor of
+  // more dimensions, `shape`, counts as its memory order says. Errors: as above; "model_not_finite" where it cannot be
+  // quantised.
   std::unique_ptr<Linear> stacked(const std::vector<std::string>& names, const std::vector<int64_t>& outs, int64_t in,
                                   const std::string& bias = "", const Shape& shape = {});
   std::unique_ptr<Linear> linear(const std::string& name, int64_t out, int64_t in, const std::string& bias = "") {
@@ -62,7 +66,8 @@ class WeightLoader {
   void skip(const std::string& name, const Shape& shape);
 
  private:
-  std::unique_ptr<Linear> pack(const std::string& name, std::span<const ConstTensorView> parts, std::span<const float> bias);
+  std::unique_ptr<Linear> pack(const std::string& name, std::span<const ConstTensorView> parts,
+                               std::span<const float> bias);
   std::unique_ptr<Linear> made(const std::string& name, int64_t out, int64_t in);
   std::unique_ptr<Linear> kept(const std::string& name, int64_t out, int64_t in);
   PackedExperts made_experts(const std::string& prefix, int num_experts, int64_t hidden, int64_t inner);

@@ -16,7 +16,8 @@ constexpr Rule kRules[] = {
     {"model.visual.", "", kInt8, kInt8},
     {"model.language_model.embed_tokens.", "", kInt8, kInt8},
     {"lm_head.", "", kInt8, kInt8},
-    {"model.language_model.layers.", ".mlp.gate.", kPlain, kPlain},  // the router: small, and it decides for all experts
+    {"model.language_model.layers.", ".mlp.gate.", kPlain,
+     kPlain},  // the router: small, and it decides for all experts
     {"model.language_model.layers.", "", kInt8, kInt4},
 };
 

@@ -132,6 +132,10 @@ class Backend {
   // parts: matrices [out_i, in] of F32, F16, BF16 or F8_E4M3 stacked along out; bias: sum(out_i) floats or empty. Copies.
   virtual std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
                                               WeightFormat format = WeightFormat::kPlain) = 0;
+  // Bytes of what pack_linear makes of a matrix in this format; stored: the type of its tensors.
+  virtual size_t linear_bytes(int64_t out, int64_t in, WeightFormat, DType /*stored*/) const {
+    return static_cast<size_t>(out * in) * sizeof(float);
+  }
   // Names all layouts of packed bytes, and changes with any of them; empty: packed matrices cannot be kept.
   virtual std::string layouts() const { return ""; }
   // A matrix from the bytes that packed() gave under the same layouts(); bytes begin on a cache line. Null where they do not fit.
@@ -139,7 +143,9 @@ class Backend {
                                                std::span<const float> /*bias*/) { return nullptr; }
   // A matrix of made values about 0 with a deviation of about 0.02, straight in the packed format, for timing; null where the
   // backend cannot.
-  virtual std::unique_ptr<Linear> make_linear(int64_t, int64_t, WeightFormat, uint64_t /*seed*/) { return nullptr; }
+  virtual std::unique_ptr<Linear> make_linear(int64_t /*out*/, int64_t /*in*/, WeightFormat, uint64_t /*seed*/) {
+    return nullptr;
+  }
   virtual std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages,
                                                  KvFormat format = KvFormat::kPlain) = 0;
   virtual size_t kv_page_bytes(int layers, int num_kv_heads, int head_dim, KvFormat format = KvFormat::kPlain) const = 0;

@@ -46,6 +46,7 @@ class WeightStore {
   void take_unread(const std::string& name, const Shape& shape);  // the same checks, but its values are not needed
   void mark_taken(const std::string& name);
   std::vector<std::string> not_taken() const;
+  void start_over() { taken_.clear(); }  // nothing counts as taken
 
  private:
   std::set<std::string> taken_;

@@ -19,8 +19,9 @@
 namespace qvl {
 namespace {
 
-constexpr size_t kReadBytes = size_t{512} << 20;  // far beyond any cache
-constexpr int64_t kPieceBytes = int64_t{8} << 20;
+// Far beyond any cache, and about as long to read as the weights of a small model: bursts of less are faster than what lasts.
+constexpr size_t kReadBytes = size_t{512} << 20;
+constexpr int64_t kPieceBytes = int64_t{2} << 20;
 constexpr double kReadSeconds = 0.16, kLoopSeconds = 0.08;
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }

@@ -4,7 +4,7 @@
 //   quality [--questions FILE] [--limit N] [--tokens N] VARIANT VARIANT...      such as demo,float32 demo,int8 demo,int4
 //
 // VARIANT: MODEL[,none|int8|int4][,float32|bfloat16], the first being the truth. FILE: one JSON object a line with "picture" (a
-// file beside it), "questions", "expected" and "thinking". Prints for each variant the bits of its packed matrices a weight, the
+// file beside it, or null), "questions", "expected" and "thinking". Prints for each variant the bits of its packed matrices a weight, the
 // mean Kullback-Leibler divergence from the first over all tokens, the share of tokens whose best choice is the same, and the
 // share of answers that are the same to the last token.
 #include <CLI/CLI.hpp>
@@ -52,7 +52,9 @@ Json messages_of(const Json& question) {
   const auto& asked = question.at("questions");
   for (size_t turn = 0; turn < asked.size(); ++turn) {
     Json content = Json::array();
-    if (turn == 0) content.push_back({{"type", "image_url"}, {"image_url", {{"url", question.at("picture")}}}});
+    if (turn == 0 && question.at("picture").is_string()) {
+      content.push_back({{"type", "image_url"}, {"image_url", {{"url", question.at("picture")}}}});
+    }
     content.push_back({{"type", "text"}, {"text", asked[turn]}});
     messages.push_back({{"role", "user"}, {"content", content}});
     if (turn + 1 < asked.size()) messages.push_back({{"role", "assistant"}, {"content", question.at("expected").at(turn)}});

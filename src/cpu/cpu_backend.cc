@@ -34,13 +34,14 @@ class CpuOps : public Ops {
 
   const cpu::CpuAttention& attention() const { return attention_; }
 
-  void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation) override {
+  void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation,
+              int64_t y_stride) override {
     static constexpr Finish kFinish[] = {Finish::kStore, Finish::kGeluTanh, Finish::kGeluErf};
-    product(cpu::cast(w), x, rows, y, kFinish[static_cast<int>(activation)]);
+    product(cpu::cast(w), x, rows, y, y_stride, kFinish[static_cast<int>(activation)]);
   }
 
   void linear_add(const Linear& w, const float* x, int64_t rows, float* y) override {
-    product(cpu::cast(w), x, rows, y, Finish::kAdd);
+    product(cpu::cast(w), x, rows, y, 0, Finish::kAdd);
   }
 
   void gather_rows(const Linear& table, std::span<const int32_t> ids, float* y) override {
@@ -112,9 +113,9 @@ class CpuOps : public Ops {
     pool_.parallel_for(rows, grain, [&](int64_t begin, int64_t end, int) { body(begin, end - begin); });
   }
 
-  void product(const CpuLinear& w, const float* x, int64_t rows, float* y, Finish finish) {
+  void product(const CpuLinear& w, const float* x, int64_t rows, float* y, int64_t y_stride, Finish finish) {
     const cpu::CpuProducts::Group all = {&w, 0, rows};
-    products_.run({&all, 1}, x, y, finish);
+    products_.run({&all, 1}, x, y, y_stride == 0 ? w.out_features : y_stride, finish);
   }
 
   float* scratch(std::vector<float>& buffer, int64_t floats) {
@@ -155,9 +156,9 @@ void CpuOps::experts_add(const PackedExperts& experts, const float* x, int64_t r
       std::memcpy(gathered + place[at(i)] * hidden, x + i / per_token * hidden, at(hidden) * sizeof(float));
     }
   });
-  products_.run(gate_up, gathered, wide, Finish::kStore);
+  products_.run(gate_up, gathered, wide, 2 * inner, Finish::kStore);
   swiglu(wide, total, inner, narrow);
-  products_.run(down, narrow, result, Finish::kStore);
+  products_.run(down, narrow, result, hidden, Finish::kStore);
   // A row's experts are added in the order of their choice, whatever else is in the batch.
   by_rows(rows, hidden * per_token, [&](int64_t begin, int64_t count) {
     for (int64_t i = begin * per_token; i < (begin + count) * per_token; ++i) {

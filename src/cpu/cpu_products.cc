@@ -46,24 +46,24 @@ const std::byte* CpuProducts::pack(std::span<const Group> groups, const float* x
 }
 
 // inputs: of this group; total: rows of all groups.
-void CpuProducts::run_panels(const Group& group, const std::byte* inputs, int64_t total, const float* x, float* y, Finish finish,
-                             int64_t begin, int64_t end) const {
+void CpuProducts::run_panels(const Group& group, const std::byte* inputs, int64_t total, const float* x, float* y, int64_t ldy,
+                             Finish finish, int64_t begin, int64_t end) const {
   const CpuLinear& w = *group.matrix;
   const float* const bias = w.bias.empty() ? nullptr : w.bias.data();
-  float* const c = y + group.first * w.out_features;
+  float* const c = y + group.first * ldy;
   if (is_quantised(w.format)) {
     table_.product_quant({.inputs = inputs, .rows = group.rows, .stride = total, .panels = w.panels.data(),
                           .format = quant_format(w.format), .in = w.in_features, .panel_begin = begin, .panel_end = end, .c = c,
-                          .ldc = w.out_features, .out = w.out_features, .bias = bias, .finish = finish});
+                          .ldc = ldy, .out = w.out_features, .bias = bias, .finish = finish});
     return;
   }
   (rounds_ && w.bf16() ? table_.product_bf16 : table_.product)(
       {.a = x + group.first * w.in_features, .lda = w.in_features, .rows = group.rows, .panels = w.panels.data(), .bf16 = w.bf16(),
-       .in = w.in_features, .panel_begin = begin, .panel_end = end, .c = c, .ldc = w.out_features, .out = w.out_features,
+       .in = w.in_features, .panel_begin = begin, .panel_end = end, .c = c, .ldc = ldy, .out = w.out_features,
        .bias = bias, .finish = finish, .packed = inputs});
 }
 
-void CpuProducts::run(std::span<const Group> groups, const float* x, float* y, Finish finish) {
+void CpuProducts::run(std::span<const Group> groups, const float* x, float* y, int64_t ldy, Finish finish) {
   if (groups.empty()) return;
   const CpuLinear& first = *groups[0].matrix;
   const int64_t in = first.in_features, panels = panel_count(first.out_features);
@@ -87,7 +87,7 @@ void CpuProducts::run(std::span<const Group> groups, const float* x, float* y, F
   pool_.parallel_for(pieces * count, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t piece = begin; piece < end; ++piece) {
       const int64_t from = piece % pieces * grain;
-      run_panels(groups[at(piece / pieces)], inputs_of[at(piece / pieces)], total, x, y, finish, from, std::min(from + grain, panels));
+      run_panels(groups[at(piece / pieces)], inputs_of[at(piece / pieces)], total, x, y, ldy, finish, from, std::min(from + grain, panels));
     }
   });
 }

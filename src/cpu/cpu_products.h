@@ -21,14 +21,14 @@ class CpuProducts {
     int64_t first, rows;
   };
   // y[r] = finish(x[r] W^T + bias) for the rows of every group; the groups cover rows 0.. without gaps and their matrices have
-  // one shape and one format. x: [rows, in], y: [rows, out].
-  void run(std::span<const Group> groups, const float* x, float* y, Finish finish);
+  // one shape and one format. x: [rows, in], y: rows of `out` that are ldy floats apart.
+  void run(std::span<const Group> groups, const float* x, float* y, int64_t ldy, Finish finish);
 
  private:
   const std::byte* quantise(const float* x, int64_t rows, int64_t in, QuantFormat format);
   const std::byte* pack(std::span<const Group> groups, const float* x, int64_t in);
-  void run_panels(const Group& group, const std::byte* inputs, int64_t total, const float* x, float* y, Finish finish, int64_t begin,
-                  int64_t end) const;
+  void run_panels(const Group& group, const std::byte* inputs, int64_t total, const float* x, float* y, int64_t ldy,
+                  Finish finish, int64_t begin, int64_t end) const;
   void reserve(size_t bytes);
 
   const KernelTable& table_;

@@ -20,7 +20,7 @@ float* grow(std::vector<float>& buffer, int64_t floats) {
 
 struct LanguageModel::Layer {
   std::vector<float> input_layernorm, post_attention_layernorm, q_norm, k_norm;
-  std::unique_ptr<Linear> qkv, o_proj;
+  std::unique_ptr<Linear> qk, v, o_proj;  // v apart: it may be stored in more bits
   std::unique_ptr<Linear> gate_up, down;  // dense
   std::unique_ptr<Linear> router;         // mixture of experts
   PackedExperts experts;
@@ -63,8 +63,8 @@ LanguageModel::LanguageModel(WeightLoader& weights, const TextConfig& config)
     layer.q_norm = weights.floats(name + "self_attn.q_norm.weight", {d});
     layer.k_norm = weights.floats(name + "self_attn.k_norm.weight", {d});
     const std::string attention = name + "self_attn.";
-    layer.qkv = weights.stacked({attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"},
-                                {q, kv, kv}, h);
+    layer.qk = weights.stacked({attention + "q_proj.weight", attention + "k_proj.weight"}, {q, kv}, h);
+    layer.v = weights.linear(attention + "v_proj.weight", kv, h);
     layer.o_proj = weights.linear(attention + "o_proj.weight", h, q);
     if (config.layer_is_moe(i)) {
       const MoeConfig& moe = *config.moe;
@@ -100,7 +100,7 @@ WeightBytes LanguageModel::weight_bytes() const {
   size_t experts = 0;
   const auto add = [](size_t& sum, const std::unique_ptr<Linear>& w) { sum += w != nullptr ? w->packed_bytes() : 0; };
   for (const Layer& layer : layers_) {
-    for (const auto* w : {&layer.qkv, &layer.o_proj, &layer.gate_up, &layer.down, &layer.router}) add(bytes.every_pass, *w);
+    for (const auto* w : {&layer.qk, &layer.v, &layer.o_proj, &layer.gate_up, &layer.down, &layer.router}) add(bytes.every_pass, *w);
     for (const auto& w : layer.experts.gate_up) add(experts, w);
     for (const auto& w : layer.experts.down) add(experts, w);
     if (!layer.experts.down.empty()) {
@@ -135,9 +135,10 @@ void LanguageModel::attention(const Layer& layer, int index, const Batch& batch,
   const int64_t width = (heads + 2 * kv_heads) * d;
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   float* const qkv = grow(qkv_, rows * width);
-  ops_.linear(*layer.qkv, normed_.data(), rows, qkv);
+  ops_.linear(*layer.qk, normed_.data(), rows, qkv, Activation::kNone, width);
   float* const k = qkv + heads * d;
   float* const v = k + kv_heads * d;
+  ops_.linear(*layer.v, normed_.data(), rows, v, Activation::kNone, width);
   ops_.norm_rope(qkv, rows, width, heads, config_.head_dim, layer.q_norm.data(), eps, cos_.data(), sin_.data());
   ops_.norm_rope(k, rows, width, kv_heads, config_.head_dim, layer.k_norm.data(), eps, cos_.data(), sin_.data());
   ops_.kv_write(cache, index, k, v, width, batch.sequences);

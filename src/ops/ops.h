@@ -83,7 +83,9 @@ class Ops {
   virtual ~Ops() = default;
 
   // y[rows, out] = activation(x[rows, in] W^T + bias)
-  virtual void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation = Activation::kNone) = 0;
+  // Rows of y are y_stride floats apart; 0: side by side.
+  virtual void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation = Activation::kNone,
+                      int64_t y_stride = 0) = 0;
   // y[rows, out] += x[rows, in] W^T + bias
   virtual void linear_add(const Linear& w, const float* x, int64_t rows, float* y) = 0;
   // y[i] = row ids[i] of the matrix

@@ -59,8 +59,9 @@ void attend(const float* q, int dim, float scale, int64_t count, Key key, Value 
 
 class RefOps : public Ops {
  public:
-  void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation) override {
-    product(cast(w), x, rows, [&](int64_t i, float value) { y[i] = activate(value, activation); });
+  void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation, int64_t y_stride) override {
+    const int64_t out = w.out_features, gap = y_stride == 0 ? 0 : y_stride - out;
+    product(cast(w), x, rows, [&](int64_t i, float value) { y[i + i / out * gap] = activate(value, activation); });
   }
 
   void linear_add(const Linear& w, const float* x, int64_t rows, float* y) override {
@@ -175,9 +176,9 @@ class RefOps : public Ops {
         const auto& gate_up = *experts.gate_up[at(indices[r * per_token + j])];
         const auto& down = *experts.down[at(indices[r * per_token + j])];
         std::vector<float> wide(at(gate_up.out_features)), inner(at(down.in_features)), result(at(down.out_features));
-        linear(gate_up, x + r * gate_up.in_features, 1, wide.data(), Activation::kNone);
+        linear(gate_up, x + r * gate_up.in_features, 1, wide.data(), Activation::kNone, 0);
         swiglu(wide.data(), 1, down.in_features, inner.data());
-        linear(down, inner.data(), 1, result.data(), Activation::kNone);
+        linear(down, inner.data(), 1, result.data(), Activation::kNone, 0);
         const float weight = weights[r * per_token + j];
         for (int64_t i = 0; i < down.out_features; ++i) y[r * down.out_features + i] += weight * result[at(i)];
       }

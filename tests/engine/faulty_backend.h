@@ -16,8 +16,8 @@ class FaultyOps : public Ops {
   std::atomic<int> faults{0};          // so many of the next passes fail
   std::exception_ptr fault;            // with this; set before `faults`
 
-  void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation) override {
-    ops_.linear(w, x, rows, y, activation);
+  void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation, int64_t y_stride) override {
+    ops_.linear(w, x, rows, y, activation, y_stride);
   }
   void linear_add(const Linear& w, const float* x, int64_t rows, float* y) override { ops_.linear_add(w, x, rows, y); }
   void gather_rows(const Linear& table, std::span<const int32_t> ids, float* y) override { ops_.gather_rows(table, ids, y); }

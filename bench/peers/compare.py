@@ -156,8 +156,10 @@ class Compare:
         command = [a.binary, "bench", "--model", name, "--quantize", form, "--threads", str(a.threads), "--tests", ",".join(kinds),
                    "-p", ",".join(map(str, lengths or [1])), "-n", str(a.generate), "--image", a.image, "--reps", "1", "--json"]
         with Machine() as machine, open(self.log(f"qwen3vl-{form}-{size}"), "w") as errors:
-            out = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True, timeout=a.limit, check=True).stdout
-        result = json.loads(out)
+            ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True, timeout=a.limit)
+        if ended.returncode != 0:
+            raise RuntimeError(open(errors.name).read().strip().splitlines()[-1])
+        result = json.loads(ended.stdout)
         self.versions["qwen3vl"] = result["backend"]
         rows = result.pop("rows")
         self.roofs.append({"round": self.round, "size": size, "format": form, **result,

@@ -79,9 +79,9 @@ std::unique_ptr<Model> load_kept(Backend& backend, WeightStore& weights, const M
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
   PackedFile::Loaded found = PackedFile::load(key.file, key.identity, std::clamp(threads, 1, 16));
   if (found.outcome == PackedFile::Outcome::kDamaged) {
-    log_warn("{}: {}; the weights are quantised again", key.file.string(), found.problem);
+    log_warn("{}: {}; the weights are quantised again (cache_invalid)", key.file.string(), found.problem);
   } else if (found.outcome == PackedFile::Outcome::kStale) {
-    log_info("{}: {}; the weights are quantised again", key.file.string(), found.problem);
+    log_info("{}: {}; the weights are quantised again (cache_invalid)", key.file.string(), found.problem);
   }
   if (found.file == nullptr) return nullptr;
   const double gib = static_cast<double>(found.file->size()) / kGiB;
@@ -94,7 +94,7 @@ std::unique_ptr<Model> load_kept(Backend& backend, WeightStore& weights, const M
     return model;
   } catch (const Error& e) {
     if (e.code != kPackedIncomplete) throw;
-    log_warn("{}: {}; the weights are quantised again", key.file.string(), e.what());
+    log_warn("{}: {}; the weights are quantised again (cache_invalid)", key.file.string(), e.what());
     weights.start_over();
     return nullptr;
   }

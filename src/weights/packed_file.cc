@@ -276,7 +276,7 @@ struct PackedFileReader {
 };
 
 PackedFile::Loaded PackedFile::load(const fs::path& file, const std::string& identity, int threads) {
-  const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
   if (descriptor.get() < 0) {
     if (errno == ENOENT || errno == ENOTDIR) return {Outcome::kAbsent, "no such file", nullptr};
     return {Outcome::kDamaged, std::strerror(errno), nullptr};

@@ -72,8 +72,8 @@ TEST(MemoryPlan, TrueSizes) {
 class FitTest : public testing::Test {
  protected:
   MemorySettings fit(size_t limit) {
-    testing::internal::CaptureStderr();
-    const auto release = [this](int*) { log_ = testing::internal::GetCapturedStderr(); };
+    testing::internal::CaptureStdout();
+    const auto release = [this](int*) { log_ = testing::internal::GetCapturedStdout(); };
     int unused = 0;
     const std::unique_ptr<int, decltype(release)> at_end(&unused, release);
     return fit_memory(config_, processor_, *backend_, settings_, kWeights, kProgram, limit);

@@ -44,7 +44,7 @@ class WeightLoadingTest : public testing::TestWithParam<const char*> {
 
   // Loads, and runs ten tokens through the text model and sixteen patches through the vision tower.
   Loaded run() const {
-    testing::internal::CaptureStderr();
+    testing::internal::CaptureStdout();
     const auto config = load_model_config(folder());
     const auto store = open_safetensors(folder());
     const auto backend = make_backend(options_);
@@ -65,7 +65,7 @@ class WeightLoadingTest : public testing::TestWithParam<const char*> {
     for (size_t i = 0; i < patches.size(); ++i) patches[i] = static_cast<float>(i % 17) / 17 - 0.5f;
     const auto features = model->vision.forward({1, 4, 4}, patches);
     out.logits.insert(out.logits.end(), features.embeds.begin(), features.embeds.end());
-    out.log = testing::internal::GetCapturedStderr();
+    out.log = testing::internal::GetCapturedStdout();
     return out;
   }
 

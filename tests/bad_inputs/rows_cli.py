@@ -382,7 +382,7 @@ def message_names_value(context, row):
         raise Failure(f"raw control characters or too long: {done.err!r}")
 
 
-LATER_FLAGS = ["--slots", "--memory-limit", "--timeout", "--data-dir", "--config", "--log-level", "--cache-dir", "--allow-origin", "--download",
+LATER_FLAGS = ["--slots", "--timeout", "--data-dir", "--config", "--log-level", "--cache-dir", "--allow-origin", "--download",
                "--agent", "--no-approval", "--print-limits"]
 RECIPES = {
     "CLI-001": refused([], ["frobnicate"], ["serve", "chat"], ["--bogus"], ["serve", "--bogus"], ["serve", "extra"], ["--port", "1", "serve"]),
@@ -415,6 +415,7 @@ RECIPES = {
     "CLI-031": serve(str(2**63), "0", "-1", "63", "1e3", "", flag="--ctx-size"),
     "CLI-033": too_much_context,
     "CLI-034": refused(*(["serve", "--port", "0", flag, "x"] for flag in LATER_FLAGS)),
+    "CLI-035": serve("10X", "", "G", "-1G", "8GB", "nan", "0", "1K", "1e9G", "99999999999G", flag="--memory-limit", tells=["--memory-limit"]),
     "CLI-066": few_descriptors,
     "CLI-066b": descriptors_run_out,
     "CLI-067": little_memory,
@@ -450,6 +451,9 @@ RECIPES = {
                              '[{"role":"user","content":[{"type":"video","video":"gone.mp4"}]}]'),
     "CLI-088": good_trace,
     "CLI-089": conformance,
+    "CLI-090": refused(*(["serve", flag, value] for flag, value in (("--quantize", "int3"), ("--quantize", ""), ("--quantize", "INT4"),
+                                                                  ("--kv-cache", "fp8"), ("--kv-cache", ""), ("--packed-cache", "")))),
+    "CLI-091": refused(*(["chat", "--model", DEMO, "--prompt", "x", "--memory-limit", size] for size in ("1M", "32M")), tells=["at least", "--memory-limit"]),
 }
 
 

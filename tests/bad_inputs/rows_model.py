@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import struct
 
 import program
@@ -403,6 +404,93 @@ def cut_while_running(rows):
         server.process.kill()
 
 
+def quantised(rows, folder, *flags):
+    return run_program(rows.binary, ["chat", "--model", folder, "--prompt", "x", "--max-tokens", "4", "--temperature", "0",
+                                     "--quantize", "int4", *flags], timeout=30 * rows.slack)
+
+
+def packed_cache(*damages):
+    """Whatever happened to the file of quantised weights: a warning, the same answer, and a sound file in its place."""
+    def run(rows):
+        for damage in damages:
+            rows.report.inputs += 1
+            folder = rows.checkpoint.copy("packed", {WEIGHTS: (rows.checkpoint.good / WEIGHTS).read_bytes()})
+            cache = rows.folder / "packed-cache"
+            shutil.rmtree(cache, ignore_errors=True)
+            flags = ("--packed-cache", cache)
+            good = quantised(rows, folder, *flags)
+            files = list(cache.iterdir())
+            if good.code != 0 or len(files) != 1:
+                raise Failure(f"exit {good.code}, {len(files)} files kept: {good.err[-800:]}")
+            damage(files[0], folder)
+            again, kept = quantised(rows, folder, *flags), quantised(rows, folder, *flags)
+            if "(cache_invalid)" not in again.err:
+                raise Failure(f"the damage is not told: {again.err[-800:]}")
+            if "weights from" not in kept.err or "(cache_invalid)" in kept.err:
+                raise Failure(f"it was not made again: {kept.err[-800:]}")
+            for done in (again, kept):
+                if done.code != 0 or done.out != good.out:
+                    raise Failure(f"exit {done.code}, another answer: {done.err[-800:]}")
+            if list(cache.iterdir()) != files or files[0].is_symlink():
+                raise Failure(f"left in the cache: {list(cache.iterdir())}")
+    return run
+
+
+def change_bytes(change):
+    def damage(file, _):
+        data = bytearray(file.read_bytes())
+        file.write_bytes(bytes(change(data) or data))
+    return damage
+
+
+def flip(place):
+    def change(data):
+        data[place % len(data)] ^= 16
+    return change_bytes(change)
+
+
+def newer_source(_, folder):
+    later = (folder / WEIGHTS).stat().st_mtime + 10
+    os.utime(folder / WEIGHTS, (later, later))
+
+
+def to_symlink(file, _):
+    file.unlink()
+    file.symlink_to("/etc/passwd")
+
+
+def to_zeros(file, _):
+    size = file.stat().st_size
+    file.unlink()
+    with open(file, "wb") as out:
+        out.truncate(size)
+
+
+def old_version(data):
+    data[8] = 0
+
+
+def other_model(rows):
+    """A sound file, but of another model's weights."""
+    header, data = good_parts(rows.checkpoint)
+    other = rows.checkpoint.copy("packed-other", {WEIGHTS: file_bytes(header, data[:-64] + bytes(64))})
+
+    def damage(file, _):
+        cache = rows.folder / "packed-cache-other"
+        shutil.rmtree(cache, ignore_errors=True)
+        quantised(rows, other, "--packed-cache", cache)
+        shutil.copy(next(cache.iterdir()), file)
+    packed_cache(damage)(rows)
+
+
+def nan_quantised(rows):
+    """A weight that is no number has no level."""
+    done = quantised(rows, rows.checkpoint.copy("nan", not_numbers(rows.checkpoint)))
+    failed_cleanly({"expect": "exit 3", "error.code": "model_not_finite"}, done, 2.0 * rows.slack, 1e9)
+    if "tensor model." not in done.err and "tensor lm_head" not in done.err:
+        raise Failure(f"the tensor is not named: {done.err[-500:]}")
+
+
 def damaged(file, count, bytes_from=0, bytes_to=None):
     """Random damage: the model loads or is refused with exit 3 and one line; nothing else."""
     def run(rows):
@@ -425,6 +513,14 @@ def damaged(file, count, bytes_from=0, bytes_to=None):
 
 SPECIAL = {
     "MOD-030": nan_weights,
+    "MOD-085": other_model,
+    "MOD-086": packed_cache(change_bytes(old_version)),
+    "MOD-087": packed_cache(newer_source),
+    "MOD-088": packed_cache(lambda file, _: file.write_bytes(b"")),
+    "MOD-089": packed_cache(to_symlink),
+    "MOD-091": packed_cache(to_zeros),
+    "MOD-091b": packed_cache(change_bytes(lambda data: data[:-1]), change_bytes(lambda data: data[:len(data) // 2]), flip(5000), flip(-5000)),
+    "MOD-091c": nan_quantised,
     "MOD-092": cut_while_running,
     "MOD-093": damaged(WEIGHTS, 60, 0, 3000),
     "MOD-094": damaged("config.json", 60),

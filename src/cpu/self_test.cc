@@ -1,8 +1,10 @@
 #include "cpu/self_test.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "cpu/kernels/int_attention.h"
 #include "cpu/packing.h"
 #include "tensor/dtype.h"
 #include "tensor/tensor.h"
@@ -89,6 +91,37 @@ std::vector<float> attention(const KernelTable& table, bool bf16, bool rounded) 
   return out;
 }
 
+// Pages of integers, one whole block and most of the next.
+std::vector<float> int_attention(const KernelTable& table, bool int8) {
+  Values values;
+  constexpr int64_t kCount = 2 * kIntBlock - 5, kLines = (kDim + 1) / 2, kScales = 2 * int64_t{sizeof(float)} * kPage;
+  const int64_t bytes = int8 ? 1 : 2, keys = kPage * kLines * 2 * bytes;
+  const IntPageShape shape = {.dim = kDim, .tokens = kPage, .int8 = int8, .keys = kScales, .values = kScales + keys,
+                              .bytes = kScales + keys + panel_count(kDim) * kPanel * kPage * bytes};
+  std::vector<Buffer> buffers;
+  std::vector<const void*> pages;
+  for (int64_t t = 0; t < kCount; t += kPage) {
+    const int64_t count = std::min<int64_t>(kPage, kCount - t);
+    const auto k = values.many(count * kDim), v = values.many(count * kDim);
+    buffers.emplace_back(static_cast<size_t>(shape.bytes), true);
+    table.put_tokens({.k = k.data(), .v = v.data(), .row_stride = kDim, .tokens = count, .first_slot = 0, .shape = &shape,
+                      .page = buffers.back().data()});
+    pages.push_back(buffers.back().data());
+  }
+  const auto q = values.many(kQueries * kDim);
+  std::vector<int64_t> visible;
+  for (int64_t i = 0; i < kQueries; ++i) visible.push_back(kCount - kQueries + 1 + i);
+  const int64_t width = panel_count(kDim) * kPanel;
+  std::vector<float> out(static_cast<size_t>(kQueries * (width + 2)));
+  float* const top = out.data() + kQueries * width;
+  float* const total = top + kQueries;
+  table.attention_int({.q = q.data(), .rows = kQueries, .shape = &shape, .pages = pages.data(), .begin = 0, .end = kCount,
+                       .visible = visible.data(), .out = out.data(), .top = top, .total = total});
+  for (int64_t i = 0; i < kQueries * width; ++i) out[static_cast<size_t>(i)] /= total[i / width];
+  for (int64_t r = 0; r < kQueries; ++r) total[r] = 0;  // its unit is the kernel's
+  return out;
+}
+
 // Sums are exact: what differs is the rounding of inputs, to 8 or 15 bits by the set.
 std::vector<float> quantised(const KernelTable& table, QuantFormat format, int64_t rows) {
   Values values;
@@ -146,6 +179,10 @@ std::string self_test(const KernelTable& table) {
     if (!near(attention(table, bf16, false), want, 1e-4f)) return "attention";
     // Probabilities are rounded too.
     if (bf16 && table.attention_bf16 != nullptr && !near(attention(table, bf16, true), want, 0.02f)) return "bfloat16 attention";
+  }
+  for (const bool int8 : {false, true}) {
+    // A key half-way between two integers may become either.
+    if (!near(int_attention(table, int8), int_attention(generic, int8), int8 ? 0.02f : 1e-3f)) return "attention in integers";
   }
   for (const auto format : {QuantFormat::kInt4, QuantFormat::kInt8}) {
     for (const int64_t rows : {int64_t{1}, int64_t{5}, kRows}) {

@@ -10,6 +10,7 @@ namespace {
 
 constexpr float kLayerNormEps = 1e-6f;   // fixed in the reference's code, as is theta
 constexpr double kRopeTheta = 10000;
+constexpr int64_t kMlpRows = 1024;  // patches of the MLP at a time: its inner rows are the widest of all
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 
@@ -181,7 +182,7 @@ void VisionTower::block(Run& run, const Block& block) {
   float* const x = run.x_.data();
   norm_.resize(at(patches * d));
   attention_.resize(at(patches * d));
-  wide_.resize(at(patches * std::max<int64_t>(3 * d, config_.intermediate_size)));
+  wide_.resize(at(std::max(patches * 3 * d, std::min(patches, kMlpRows) * config_.intermediate_size)));
 
   ops_.layer_norm(x, patches, d, block.norm1_weight.data(), block.norm1_bias.data(), kLayerNormEps, norm_.data());
   ops_.linear(*block.qkv, norm_.data(), patches, wide_.data());
@@ -193,9 +194,12 @@ void VisionTower::block(Run& run, const Block& block) {
                          1.0f / std::sqrt(static_cast<float>(dim)), attention_.data());
   ops_.linear_add(*block.proj, attention_.data(), patches, x);
 
-  ops_.layer_norm(x, patches, d, block.norm2_weight.data(), block.norm2_bias.data(), kLayerNormEps, norm_.data());
-  ops_.linear(*block.fc1, norm_.data(), patches, wide_.data(), Activation::kGeluTanh);
-  ops_.linear_add(*block.fc2, wide_.data(), patches, x);
+  for (int64_t first = 0; first < patches; first += kMlpRows) {
+    const int64_t rows = std::min(kMlpRows, patches - first);
+    ops_.layer_norm(x + first * d, rows, d, block.norm2_weight.data(), block.norm2_bias.data(), kLayerNormEps, norm_.data());
+    ops_.linear(*block.fc1, norm_.data(), rows, wide_.data(), Activation::kGeluTanh);
+    ops_.linear_add(*block.fc2, wide_.data(), rows, x + first * d);
+  }
 }
 
 // Four patches of a merge block are neighbours in memory, so joining them is a change of shape. The main merger normalises

@@ -94,5 +94,27 @@ TEST(Mrope, YarnScalesBothCosineAndSine) {
   for (size_t k = 0; k < 64; ++k) EXPECT_NEAR(cos[k] * cos[k] + sin[k] * sin[k], 4, 1e-5);
 }
 
+// Positions to a million: the angle is the reference's float32 product, off by at most half a unit of it; the cosine and the
+// sine of that angle are right to float32, however many turns it is.
+TEST(Mrope, PositionsToAMillion) {
+  for (const double factor : {0.0, 3.0}) {
+    const MropeTable table(factor == 0 ? text_config() : yarn_config(factor));
+    const std::vector<int32_t> at = {0, 1, 4095, 99999, 262143, 262144, 524287, 786431, 999999, 1048575};
+    std::vector<int32_t> positions;
+    for (int axis = 0; axis < 3; ++axis) positions.insert(positions.end(), at.begin(), at.end());
+    std::vector<float> cos, sin;
+    table.fill(positions, cos, sin);
+    for (size_t row = 0; row < at.size(); ++row) {
+      for (size_t k = 0; k < 64; ++k) {
+        const double exact = double{table.inverse_frequencies()[k]} * at[row];
+        const double rounded = static_cast<float>(exact), scale = table.attention_factor();
+        EXPECT_LE(std::fabs(rounded - exact), std::ldexp(exact, -24));
+        EXPECT_NEAR(cos[row * 64 + k], scale * std::cos(rounded), 2e-7) << at[row] << " slot " << k;
+        EXPECT_NEAR(sin[row * 64 + k], scale * std::sin(rounded), 2e-7) << at[row] << " slot " << k;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace qvl

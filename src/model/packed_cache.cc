@@ -77,8 +77,9 @@ PackedKey packed_key(const fs::path& cache_folder, const fs::path& model_folder,
   for (const auto& file : sources) files.push_back(describe(file));
   const std::string rules =
       fmt::format("{}|{}|{}", backend.layouts(), static_cast<int>(backend.precision()), plan_text(quantize));
-  // The name tells folders and settings apart; the identity, whether the folder still holds the same.
-  const std::string place = folder.string() + "|" + rules;
+  // The name tells folders and settings apart; the identity, whether the folder and the rules are still the same: then
+  // the newer file takes the older one's place.
+  const std::string place = fmt::format("{}|{}", folder.string(), static_cast<int>(backend.precision()));
   const std::string tag = hex(sha256(std::as_bytes(std::span(place)))).substr(0, 16);
   return {cache_folder / fmt::format("{}-{}-{}.qvlpack", plain_name(folder), quantize_name(quantize), tag),
           dump_json({{"rules", rules}, {"folder", folder.string()}, {"files", std::move(files)}})};

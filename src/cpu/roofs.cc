@@ -229,7 +229,7 @@ struct alignas(64) LoopData {
   uint8_t bytes[2048];  // as bfloat16: numbers near 1
   LoopData() {
     for (int i = 0; i < 32; ++i) floats[i] = 0.5f + 0.03f * static_cast<float>(i);
-    for (int i = 0; i < 2048; ++i) bytes[i] = i % 2 == 1 ? 0x3f : static_cast<uint8_t>(i * 37 % 127 + 1);
+    for (int i = 0; i < 2048; ++i) bytes[i] = static_cast<uint8_t>(i % 2 == 1 ? 0x3f : i * 37 % 127 + 1);
   }
 };
 

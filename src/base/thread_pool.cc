@@ -139,7 +139,8 @@ void ThreadPool::open(const std::function<void(int)>& body) {
   body_ = &body;
   const uint32_t round = round_.load(std::memory_order_relaxed) + 1;
   gate_.store(uint64_t{round} << kRoundShift | kOpen, std::memory_order_release);
-  round_.store(round, std::memory_order_release);
+  // Sequentially consistent: notify_all looks for sleepers, and must not look before the store is seen by one that falls asleep.
+  round_.store(round, std::memory_order_seq_cst);
   round_.notify_all();
 }
 

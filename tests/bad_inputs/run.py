@@ -15,6 +15,7 @@ it is the default when the program's path contains "asan"). Standard library onl
 import argparse
 import pathlib
 import re
+import signal
 import sys
 import tempfile
 import threading
@@ -241,6 +242,7 @@ def check_table(rows):
 
 
 def main():
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the servers would inherit that it is ignored
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--binary", default=program.ROOT / "build/release/qwen3vl", type=pathlib.Path)
     parser.add_argument("--only", action="append", default=[], metavar="PREFIX", help="rows whose id or interface begins so")

@@ -85,7 +85,14 @@ export async function lastAnswer(page, timeout = 60_000) {
   await page.waitForFunction(() => [...document.querySelectorAll('.answer')].at(-1)?.getAttribute('aria-busy') === 'false',
     undefined, { timeout });
   const answers = page.locator('article.turn >> nth=-1 >> .answer > .markdown');
-  return (await answers.count()) > 0 ? (await answers.first().innerText()).trim() : '';
+  const read = async () => ((await answers.count()) > 0 ? (await answers.first().innerText()).trim() : '');
+  // Drawing is spaced out in time and may lag behind the stream's end by a moment.
+  for (let text = await read(); ; ) {
+    await page.waitForTimeout(200);
+    const again = await read();
+    if (again === text) return text;
+    text = again;
+  }
 }
 
 /** Drops files on the page as a file manager would. */

@@ -5,31 +5,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <random>
 #include <vector>
 
+#include "base/stopwatch.h"
 #include "cpu/cpu_backend.h"
 
 namespace {
 
 using namespace qvl;
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-// Best of several runs within about a second: a shared machine only ever makes a run slower.
-template <typename F>
-double best_seconds(F run) {
-  double best = 1e9;
-  run();
-  for (const double end = now() + 1; now() < end;) {
-    const double start = now();
-    run();
-    best = std::min(best, now() - start);
-  }
-  return best;
-}
+constexpr double kSeconds = 1;  // of each measurement
 
 std::vector<float> normals(int64_t count) {
   std::mt19937 rng(1);
@@ -44,7 +31,7 @@ void vision(Backend& backend, int64_t patches, int heads, int dim) {
   const auto qkv = normals(patches * 3 * width);
   std::vector<float> y(static_cast<size_t>(patches * width));
   const double s =
-      best_seconds([&] { backend.ops().segment_attention(qkv.data(), patches, patches, heads, dim, 0.125f, y.data()); });
+      best_seconds(kSeconds, [&] { backend.ops().segment_attention(qkv.data(), patches, patches, heads, dim, 0.125f, y.data()); });
   fmt::print("  {} patches, {} heads of {}: {:9.2f} ms  {:7.1f} GFLOP/s\n", patches, heads, dim, s * 1e3,
              4 * static_cast<double>(patches * patches * width) / s / 1e9);
 }
@@ -66,6 +53,7 @@ void pages(Backend& backend, KvFormat format, int64_t context, int group, int64_
   }
   const SequenceRows last = {0, rows, context - rows, ids};
   const double s = best_seconds(
+      kSeconds,
       [&] { backend.ops().paged_attention(*kv, 0, x.data(), width, heads, 0.088f, {&last, 1}, y.data()); });
   fmt::print("  {} {:6} tokens, {:3} rows, {} query heads a key head: {:9.3f} ms  {:6.1f} GB/s  {:7.1f} GFLOP/s\n",
              format == KvFormat::kInt8 ? "int8 " : "plain", context, rows, group, s * 1e3, static_cast<double>(kv->bytes()) / s / 1e9,

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
@@ -16,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/stopwatch.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/roofs.h"
 
@@ -30,20 +30,6 @@ struct Options {
   int threads = 0;
   double seconds = 0.3;
 };
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-template <typename F>
-double best_seconds(double budget, F run) {
-  double best = 1e9;
-  run();
-  for (const double end = now() + budget; now() < end;) {
-    const double start = now();
-    run();
-    best = std::min(best, now() - start);
-  }
-  return best;
-}
 
 std::vector<float> random_floats(int64_t count) {
   std::minstd_rand random(1);

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <limits>
 
 #include "app/weight_loading.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/stopwatch.h"
 #include "model/known_models.h"
 #include "weights/made_weights.h"
 #include "weights/weight_store.h"
@@ -16,8 +16,6 @@ namespace qvl {
 namespace {
 
 constexpr const char* kTests[] = {"prefill", "decode", "image", "ttft"};
-
-double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::vector<std::string_view> split(std::string_view list) {
   std::vector<std::string_view> out;

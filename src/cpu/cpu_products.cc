@@ -1,7 +1,6 @@
 #include "cpu/cpu_products.h"
 
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
 namespace qvl::cpu {
@@ -11,33 +10,6 @@ constexpr int64_t kTileRows = 16;  // of the packed inputs of bfloat16 products
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
-
-// Hands out the pieces of a product, so that a thread's are neighbours in memory as long as it has its own: a piece elsewhere
-// begins with lines that nobody has asked for ahead. Then it takes from the others.
-class PieceQueue {
- public:
-  PieceQueue(int64_t pieces, int threads) : shares_(at(threads)) {
-    for (int i = 0; i < threads; ++i) {
-      shares_[at(i)].next = pieces * i / threads;
-      shares_[at(i)].end = pieces * (i + 1) / threads;
-    }
-  }
-  // To be called once for every piece, by whichever thread.
-  int64_t next(int thread) {
-    for (size_t i = at(thread);; i = (i + 1) % shares_.size()) {
-      Share& share = shares_[i];
-      if (share.next.load(std::memory_order_relaxed) >= share.end) continue;
-      if (const int64_t piece = share.next.fetch_add(1, std::memory_order_relaxed); piece < share.end) return piece;
-    }
-  }
-
- private:
-  struct alignas(64) Share {
-    std::atomic<int64_t> next{0};
-    int64_t end = 0;
-  };
-  std::vector<Share> shares_;
-};
 
 }  // namespace
 
@@ -113,10 +85,9 @@ void CpuProducts::run(std::span<const Group> groups, const float* x, float* y, i
   const auto count = static_cast<int64_t>(groups.size());
   const int64_t grain = std::min(panels, round_up(std::max<int64_t>(1, panels * count / (8 * pool_.size())), 4));
   const int64_t pieces = (panels + grain - 1) / grain;
-  PieceQueue queue(pieces * count, pool_.size());
-  pool_.parallel_for(pieces * count, 1, [&](int64_t begin, int64_t end, int thread) {
-    for (; begin < end; ++begin) {
-      const int64_t piece = queue.next(thread), from = piece % pieces * grain;
+  pool_.parallel_for(pieces * count, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t piece = begin; piece < end; ++piece) {
+      const int64_t from = piece % pieces * grain;
       const auto group = at(piece / pieces);
       run_panels(groups[group], inputs_of[group], total, x, y, ldy, finish, from, std::min(from + grain, panels));
     }

@@ -3,15 +3,14 @@
 #include "cpu/roofs.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
 #endif
 
+#include "base/stopwatch.h"
 #include "base/thread_pool.h"
 #include "cpu/instruction_sets.h"
 #include "tensor/tensor.h"
@@ -23,19 +22,6 @@ namespace {
 constexpr size_t kReadBytes = size_t{512} << 20;
 constexpr int64_t kPieceBytes = int64_t{2} << 20;
 constexpr double kReadSeconds = 0.16, kLoopSeconds = 0.08;
-
-double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-double best_seconds(double budget, const std::function<void()>& run) {
-  run();
-  double best = 1e9;
-  for (const double end = now_s() + budget; now_s() < end;) {
-    const double start = now_s();
-    run();
-    best = std::min(best, now_s() - start);
-  }
-  return best;
-}
 
 // ---- memory
 

@@ -42,7 +42,7 @@ static_assert(sizeof(Int8Block) == 4160);
 // 256 inputs of a row as int8, and what the correction terms need. A row that is not finite has a scale of NaN.
 struct alignas(64) InputBlock {
   int8_t q[kBlockInputs];
-  int16_t halves[kGroups][2];   // -8 * the group's sum over inputs 0, 1 and over 2, 3 of each dword
+  int16_t halves[kGroups][2];   // sets of pairs only: -8 * the group's sum over inputs 0, 1 and over 2, 3 of each dword
   int32_t groups[kGroups];      // -8 * the group's sum
   int16_t sums[kGroups];        // the group's sum
   int32_t total128;             // -128 * the block's sum

@@ -53,7 +53,7 @@ Json model_json(const ServedModel& model) {
           {"owned_by", model.owned_by},
           {"max_model_len", context},
           {"architecture",
-           {{"input_modalities", Json::array({"text", "image"})}, {"output_modalities", Json::array({"text"})}}},
+           {{"input_modalities", Json::array({"text", "image", "video"})}, {"output_modalities", Json::array({"text"})}}},
           {"qwen3vl",
            {{"template", model.kind_name()},
             {"demo", model.demo},

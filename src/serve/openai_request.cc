@@ -1,8 +1,8 @@
 #include "serve/openai_request.h"
 
-#include "media/preprocess.h"
 #include "serve/fields.h"
 #include "serve/openai_messages.h"
+#include "serve/openai_parts.h"
 #include "serve/openai_sampling.h"
 #include "serve/openai_thinking.h"
 
@@ -92,28 +92,6 @@ void read_template_kwargs(const Fields& fields, ChatInput& input) {
   }
 }
 
-void read_processor_kwargs(const Fields& fields, ChatInput& input) {
-  const Json* kwargs = fields.object("mm_processor_kwargs");
-  if (!kwargs) return;
-  const Fields entry(*kwargs, "mm_processor_kwargs");
-  auto min_pixels = entry.integer("min_pixels", 1, kMaxPixelBudget);
-  auto max_pixels = entry.integer("max_pixels", 1, kMaxPixelBudget);
-  if (const Json* size = entry.object("size")) {
-    const Fields edges(*size, "mm_processor_kwargs.size");
-    if (const auto edge = edges.integer("shortest_edge", 1, kMaxPixelBudget)) min_pixels = edge;
-    if (const auto edge = edges.integer("longest_edge", 1, kMaxPixelBudget)) max_pixels = edge;
-  }
-  for (const auto& [key, value] : kwargs->items()) {
-    const bool known = key == "min_pixels" || key == "max_pixels" || key == "size";
-    if (!known) unsupported("mm_processor_kwargs." + printable(key), "expected min_pixels, max_pixels or size");
-  }
-  for (PictureInput& picture : input.pictures) {
-    if (picture.min_pixels || picture.max_pixels) continue;
-    picture.min_pixels = min_pixels;
-    picture.max_pixels = max_pixels;
-  }
-}
-
 // Fields of chats alone that would change the answer.
 void refuse_unsupported_chat(const Fields& fields) {
   for (const char* name : {"image_embeds", "images", "chat_template", "grammar", "guided_json", "guided_regex",
@@ -163,7 +141,7 @@ OpenAiChatRequest read_openai_chat(Json& json, const ModelRegistry& models) {
   read_response_format(fields);
   read_template_kwargs(fields, out.chat.input);
   read_messages(json["messages"], out.chat.input);
-  read_processor_kwargs(fields, out.chat.input);
+  read_media_kwargs(json, out.chat.input);
   return out;
 }
 

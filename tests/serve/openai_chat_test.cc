@@ -89,6 +89,122 @@ TEST(OpenAiChat, PictureTokensAreCounted) {
   EXPECT_EQ(details["video_tokens"], 0);
 }
 
+// ---- pictures and videos
+std::string with_parts(const std::string& parts, const std::string& more = "") {
+  return R"({"messages":[{"role":"user","content":[)" + parts + "]}]" + more + "}";
+}
+std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+std::string prompt_text(const TestServer& server) {
+  return tiny_tokenizer().decode(server.engine.last_prompt().token_ids, false);
+}
+
+TEST(OpenAiParts, FramesOfAVideo) {
+  TestServer server;
+  const std::string png(kPng);
+  const std::string list =
+      R"({"type":"video_url","video_url":{"url":"data:video/jpeg;base64,)" + png + "," + png + "," + png + R"("}})";
+  const Reply reply = server.chat(with_parts(list + R"(,{"type":"text","text":"What happens?"})"));
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  Prompt prompt = server.engine.last_prompt();
+  ASSERT_EQ(prompt.visuals.size(), 1u);
+  EXPECT_EQ(prompt.visuals[0].grid.t, 2);  // three frames in groups of two
+  EXPECT_EQ(prompt.visuals[0].token_begins.size(), 2u);
+  // Two frames a second: the first pair's mean, and the last frame twice.
+  EXPECT_NE(prompt_text(server).find("<0.2 seconds><|vision_start|><|video_pad|>"), std::string::npos)
+      << prompt_text(server);
+  EXPECT_NE(prompt_text(server).find("<1.0 seconds><|vision_start|><|video_pad|>"), std::string::npos);
+  const Json details = Json::parse(reply.body)["usage"]["prompt_tokens_details"];
+  EXPECT_EQ(details["video_tokens"], prompt.visuals[0].grid.patches() / 4);
+  EXPECT_EQ(details["image_tokens"], 0);
+
+  const std::string array =
+      R"({"type":"video","video":[)" + quoted(png) + R"(,"data:image/png;base64,)" + png + R"("],"fps":0.5})";
+  EXPECT_EQ(server.chat(with_parts(array)).status, 200);
+  EXPECT_NE(prompt_text(server).find("<1.0 seconds>"), std::string::npos);
+  EXPECT_EQ(server.engine.last_prompt().visuals[0].grid.t, 1);
+}
+
+TEST(OpenAiParts, FramesAreChosenWhereAsked) {
+  TestServer server;
+  std::string frames;
+  for (int i = 0; i < 8; ++i) frames += (i > 0 ? "," : "") + quoted(kPng);
+  const std::string video = R"({"type":"video","video":[)" + frames + R"(],"fps":2})";
+  const auto groups = [&](const std::string& more) {
+    const Reply reply = server.chat(with_parts(video, more));
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    return server.engine.last_prompt().visuals[0].grid.t;
+  };
+  EXPECT_EQ(groups(""), 4);
+  EXPECT_EQ(groups(R"(,"mm_processor_kwargs":{"num_frames":6})"), 3);
+  EXPECT_EQ(groups(R"(,"mm_processor_kwargs":{"fps":1})"), 2);
+  EXPECT_EQ(groups(R"(,"mm_processor_kwargs":{"fps":1,"do_sample_frames":false})"), 4);
+  EXPECT_EQ(groups(R"(,"media_io_kwargs":{"video":{"num_frames":4}})"), 2);
+  EXPECT_EQ(groups(R"(,"media_io_kwargs":{"video":{"num_frames":-1}})"), 4);
+}
+
+TEST(OpenAiParts, PixelsOfAVideo) {
+  TestServer server;
+  const auto patches = [&](const std::string& options, const std::string& more = "") {
+    const Reply reply = server.chat(
+        with_parts(R"({"type":"video","video":[)" + quoted(kPng) + "," + quoted(kPng) + "]" + options + "}", more));
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    return server.engine.last_prompt().visuals[0].grid.patches();
+  };
+  const auto plain = patches("");
+  EXPECT_GT(patches(R"(,"min_pixels":20000)"), plain);
+  EXPECT_GT(patches("", R"(,"mm_processor_kwargs":{"size":{"shortest_edge":40000}})"), plain);
+  EXPECT_EQ(patches(R"(,"total_pixels":1024)"), 4);
+}
+
+TEST(OpenAiParts, OrderOfMixedParts) {
+  TestServer server;
+  const std::string png(kPng);
+  const std::string picture = R"({"type":"input_image","image_url":"data:image;base64,)" + png + R"("})";
+  const std::string video = R"({"type":"video","video":[)" + quoted(png) + "," + quoted(png) + R"(],"fps":1})";
+  const std::string text = R"({"type":"input_text","text":"then"})";
+  ASSERT_EQ(
+      server.chat(with_parts(video + "," + text + "," + picture, R"(,"chat_template_kwargs":{"add_vision_id":true})"))
+          .status,
+      200);
+  const std::string prompt = prompt_text(server);
+  const size_t first = prompt.find("Video 1: "), second = prompt.find("then"), third = prompt.find("Picture 1: ");
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, third);
+  EXPECT_NE(third, std::string::npos);
+  ASSERT_EQ(server.engine.last_prompt().visuals.size(), 2u);
+}
+
+TEST(OpenAiParts, NamedPicturesAreRemembered) {
+  TestServer server;
+  const std::string png(kPng);
+  ASSERT_EQ(server
+                .chat(with_parts(R"({"type":"image_url","image_url":{"url":"data:image/png;base64,)" + png +
+                                 R"("},"uuid":"cat"})"))
+                .status,
+            200);
+  const Prompt sent = server.engine.last_prompt();
+  for (const char* empty : {R"("image_url":null,)", R"("image_url":{},)", ""}) {
+    const Reply reply = server.chat(with_parts(std::string("{\"type\":\"image_url\",") + empty + R"("uuid":"cat"})"));
+    ASSERT_EQ(reply.status, 200) << reply.body;
+    EXPECT_EQ(server.engine.last_prompt().visuals[0].content_hash, sent.visuals[0].content_hash);
+  }
+  EXPECT_EQ(server.chat(with_parts(R"({"type":"image_url","uuid":"dog"})")).code(), "unknown_picture");
+  // A picture that was refused is not remembered.
+  EXPECT_EQ(server.chat(with_parts(R"({"type":"image_url","image_url":"AAAA","uuid":"dog"})")).status, 400);
+  EXPECT_EQ(server.chat(with_parts(R"({"type":"image_url","uuid":"dog"})")).code(), "unknown_picture");
+}
+
+TEST(OpenAiParts, ResizedSides) {
+  TestServer server;
+  const std::string part =
+      R"({"type":"image","image":)" + quoted(kPng) + R"(,"resized_height":130,"resized_width":250})";
+  ASSERT_EQ(server.chat(with_parts(part)).status, 200);
+  const Grid grid = server.engine.last_prompt().visuals[0].grid;
+  EXPECT_EQ(grid.h, 128 / 16);
+  EXPECT_EQ(grid.w, 256 / 16);
+}
+
 // ---- thinking
 TEST(OpenAiChat, ThinkingChoosesTheServedModelOfTheOtherKind) {
   TestServer server;

@@ -93,7 +93,7 @@ TEST(OpenAiChat, PictureTokensAreCounted) {
 std::string with_parts(const std::string& parts, const std::string& more = "") {
   return R"({"messages":[{"role":"user","content":[)" + parts + "]}]" + more + "}";
 }
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string in_quotes(std::string_view text) { return fmt::format("\"{}\"", text); }
 
 std::string prompt_text(const TestServer& server) {
   return tiny_tokenizer().decode(server.engine.last_prompt().token_ids, false);
@@ -101,7 +101,7 @@ std::string prompt_text(const TestServer& server) {
 
 TEST(OpenAiParts, FramesOfAVideo) {
   TestServer server;
-  const std::string png(kPng);
+  const std::string png(kFrame);
   const std::string list =
       R"({"type":"video_url","video_url":{"url":"data:video/jpeg;base64,)" + png + "," + png + "," + png + R"("}})";
   const Reply reply = server.chat(with_parts(list + R"(,{"type":"text","text":"What happens?"})"));
@@ -119,7 +119,7 @@ TEST(OpenAiParts, FramesOfAVideo) {
   EXPECT_EQ(details["image_tokens"], 0);
 
   const std::string array =
-      R"({"type":"video","video":[)" + quoted(png) + R"(,"data:image/png;base64,)" + png + R"("],"fps":0.5})";
+      R"({"type":"video","video":[)" + in_quotes(png) + R"(,"data:image/png;base64,)" + png + R"("],"fps":0.5})";
   EXPECT_EQ(server.chat(with_parts(array)).status, 200);
   EXPECT_NE(prompt_text(server).find("<1.0 seconds>"), std::string::npos);
   EXPECT_EQ(server.engine.last_prompt().visuals[0].grid.t, 1);
@@ -128,7 +128,7 @@ TEST(OpenAiParts, FramesOfAVideo) {
 TEST(OpenAiParts, FramesAreChosenWhereAsked) {
   TestServer server;
   std::string frames;
-  for (int i = 0; i < 8; ++i) frames += (i > 0 ? "," : "") + quoted(kPng);
+  for (int i = 0; i < 8; ++i) frames += fmt::format("{}\"{}\"", i > 0 ? "," : "", kFrame);
   const std::string video = R"({"type":"video","video":[)" + frames + R"(],"fps":2})";
   const auto groups = [&](const std::string& more) {
     const Reply reply = server.chat(with_parts(video, more));
@@ -146,8 +146,8 @@ TEST(OpenAiParts, FramesAreChosenWhereAsked) {
 TEST(OpenAiParts, PixelsOfAVideo) {
   TestServer server;
   const auto patches = [&](const std::string& options, const std::string& more = "") {
-    const Reply reply = server.chat(
-        with_parts(R"({"type":"video","video":[)" + quoted(kPng) + "," + quoted(kPng) + "]" + options + "}", more));
+    const Reply reply = server.chat(with_parts(
+        R"({"type":"video","video":[)" + in_quotes(kFrame) + "," + in_quotes(kFrame) + "]" + options + "}", more));
     EXPECT_EQ(reply.status, 200) << reply.body;
     return server.engine.last_prompt().visuals[0].grid.patches();
   };
@@ -159,9 +159,9 @@ TEST(OpenAiParts, PixelsOfAVideo) {
 
 TEST(OpenAiParts, OrderOfMixedParts) {
   TestServer server;
-  const std::string png(kPng);
+  const std::string png(kFrame);
   const std::string picture = R"({"type":"input_image","image_url":"data:image;base64,)" + png + R"("})";
-  const std::string video = R"({"type":"video","video":[)" + quoted(png) + "," + quoted(png) + R"(],"fps":1})";
+  const std::string video = R"({"type":"video","video":[)" + in_quotes(png) + "," + in_quotes(png) + R"(],"fps":1})";
   const std::string text = R"({"type":"input_text","text":"then"})";
   ASSERT_EQ(
       server.chat(with_parts(video + "," + text + "," + picture, R"(,"chat_template_kwargs":{"add_vision_id":true})"))
@@ -198,7 +198,7 @@ TEST(OpenAiParts, NamedPicturesAreRemembered) {
 TEST(OpenAiParts, ResizedSides) {
   TestServer server;
   const std::string part =
-      R"({"type":"image","image":)" + quoted(kPng) + R"(,"resized_height":130,"resized_width":250})";
+      R"({"type":"image","image":)" + in_quotes(kPng) + R"(,"resized_height":130,"resized_width":250})";
   ASSERT_EQ(server.chat(with_parts(part)).status, 200);
   const Grid grid = server.engine.last_prompt().visuals[0].grid;
   EXPECT_EQ(grid.h, 128 / 16);

@@ -1,10 +1,7 @@
 #include "chat/answer_parser.h"
 
 #include <algorithm>
-
-#include "base/json.h"
-#include "base/utf8.h"
-#include "chat/random_id.h"
+#include <iterator>
 
 namespace qvl {
 namespace {
@@ -24,29 +21,20 @@ size_t partial_match(std::string_view text, std::string_view stop) {
   return 0;
 }
 
-bool parse_tool_call(const std::string& text, AnswerToolCall& call) {
-  try {
-    const Json json = parse_json(text, "tool call", ErrorKind::kInternal, "tool_call");
-    if (!json.is_object() || !json.contains("name") || !json["name"].is_string()) return false;
-    call.name = json["name"].get<std::string>();
-    const auto arguments = json.find("arguments");
-    if (arguments == json.end()) {
-      call.arguments = "{}";
-    } else if (arguments->is_string()) {
-      call.arguments = arguments->get<std::string>();
-    } else if (arguments->is_object()) {
-      // Spaced as the template prints it: sent back by the client, it gives the same tokens.
-      call.arguments = dump_json_python(*arguments);
+}  // namespace
+
+void append(ChatDelta& all, ChatDelta&& delta) {
+  all.reasoning += delta.reasoning;
+  all.content += delta.content;
+  std::move(delta.logprobs.begin(), delta.logprobs.end(), std::back_inserter(all.logprobs));
+  for (AnswerToolCall& call : delta.tool_calls) {
+    if (call.id.empty() && !all.tool_calls.empty()) {
+      all.tool_calls.back().arguments += call.arguments;
     } else {
-      return false;
+      all.tool_calls.push_back(std::move(call));
     }
-    return !call.name.empty();
-  } catch (const Error&) {
-    return false;
   }
 }
-
-}  // namespace
 
 AnswerParser::AnswerParser(const Tokenizer& tokenizer, AnswerOptions options)
     : tokenizer_(tokenizer),
@@ -56,14 +44,16 @@ AnswerParser::AnswerParser(const Tokenizer& tokenizer, AnswerOptions options)
       think_end_id_(tokenizer.added_token_id("</think>").value_or(-1)),
       tool_id_(tokenizer.added_token_id("<tool_call>").value_or(-1)),
       tool_end_id_(tokenizer.added_token_id("</tool_call>").value_or(-1)),
-      state_(options_.starts_in_thinking ? State::kThinking : State::kStart),
-      strip_newlines_(options_.starts_in_thinking) {}
+      state_(options_.plain                ? State::kContent
+             : options_.starts_in_thinking ? State::kThinking
+                                           : State::kStart),
+      strip_newlines_(options_.starts_in_thinking && !options_.plain) {}
 
 void AnswerParser::push(const TokenEvent& token, ChatDelta& out) {
   if (stopped_) return;
   if (state_ == State::kThinking) ++reasoning_tokens_;
   const bool counts_as_answer = state_ != State::kThinking;
-  if (handle_marker(token.id, out)) return;
+  if (!options_.plain && handle_marker(token.id, out)) return;
   if (counts_as_answer && options_.logprobs) out.logprobs.push_back(logprob_entry(token));
   text(decoder_.push(token.id), out);
 }
@@ -111,7 +101,11 @@ void AnswerParser::text(std::string_view text, ChatDelta& out) {
       reasoning_text(text, out);
       break;
     case State::kToolCall:
-      tool_text_ += text;
+      if (!options_.stream_tool_calls) {
+        tool_.push(text);
+        break;
+      }
+      tool_.push_streaming(text, out.tool_calls);
       break;
     default:
       content_text(text, out);
@@ -167,18 +161,17 @@ void AnswerParser::flush_content(bool drop_newlines, ChatDelta& out) {
 }
 
 void AnswerParser::end_tool_call(bool closed, ChatDelta& out) {
-  const std::string inner = std::move(tool_text_);
-  tool_text_.clear();
+  const ToolCallReader call = std::move(tool_);
+  tool_.clear();
   state_ = State::kContent;
-  AnswerToolCall call;
-  if (parse_tool_call(inner, call)) {
-    call.id = random_id("call_");
-    out.tool_calls.push_back(std::move(call));
-    ++tool_call_count_;
-    strip_newlines_ = true;
-  } else {
-    content_text("<tool_call>" + inner + (closed ? "</tool_call>" : ""), out);
+  if (!call.begun()) {
+    auto whole = call.whole();
+    if (!whole) return content_text("<tool_call>" + call.text() + (closed ? "</tool_call>" : ""), out);
+    out.tool_calls.push_back(std::move(*whole));
   }
+  ++tool_call_count_;
+  strip_newlines_ = true;
+  stopped_ = stopped_ || options_.single_tool_call;
 }
 
 void AnswerParser::finish(ChatDelta& out) {

@@ -6,16 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "chat/tool_call_reader.h"
 #include "engine/engine.h"
 #include "text/tokenizer.h"
 
 namespace qvl {
-
-struct AnswerToolCall {
-  std::string id;  // "call_..."
-  std::string name;
-  std::string arguments;  // JSON text
-};
 
 struct LogprobEntry {
   std::string bytes;  // of the token; not always UTF-8
@@ -30,10 +25,15 @@ struct ChatDelta {
   std::vector<LogprobEntry> logprobs;  // of the answer's tokens, not of the reasoning's
   bool empty() const { return reasoning.empty() && content.empty() && tool_calls.empty() && logprobs.empty(); }
 };
+// Joins what came with what comes; pieces of a call become one.
+void append(ChatDelta& all, ChatDelta&& delta);
 
 struct AnswerOptions {
   bool starts_in_thinking = false;  // the prompt ends with <think>\n
   bool parse_tool_calls = false;    // the request offered tools
+  bool stream_tool_calls = false;   // arguments come in pieces as the model writes them, not each call at its end
+  bool single_tool_call = false;    // the answer ends with its first call
+  bool plain = false;               // no markers: all of it is the answer's text
   bool logprobs = false;
   std::vector<std::string> stop;  // ends the answer where it would appear in its text; not searched in the reasoning
 };
@@ -42,7 +42,9 @@ struct AnswerOptions {
 // tokens are text that talks about them.
 //   Thinking: reasoning, newlines around it dropped, up to </think>; then the answer without leading newlines.
 //   Instruct: the same where an answer begins with <think>.
-//   A tool call that is not {"name": string, "arguments": ...} stays in the text as it is.
+//   A tool call that is not {"name": string, "arguments": ...} stays in the text as it is. In pieces a call begins when
+//   its name and the first brace of its arguments are there: what is broken before that stays text, what breaks later
+//   is given as the model wrote it.
 class AnswerParser {
  public:
   AnswerParser(const Tokenizer& tokenizer, AnswerOptions options);
@@ -74,9 +76,9 @@ class AnswerParser {
   State state_;
   bool strip_newlines_ = false;  // at the beginning of a reasoning, or of an answer after one
   bool stopped_ = false;
-  std::string held_;       // content that may still become a stop string, or newlines before a tool call
-  std::string newlines_;   // at the end of the reasoning so far
-  std::string tool_text_;  // inside of <tool_call>
+  std::string held_;      // content that may still become a stop string, or newlines before a tool call
+  std::string newlines_;  // at the end of the reasoning so far
+  ToolCallReader tool_;   // inside of <tool_call>
   int tool_call_count_ = 0;
   int64_t reasoning_tokens_ = 0;
 };

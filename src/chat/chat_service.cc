@@ -21,6 +21,28 @@ std::optional<ThinkingBudget> thinking_budget(const ServedModel& model, const Sa
   return budget;
 }
 
+PromptCounts count_tokens(const ModelConfig& config, const Prompt& prompt) {
+  PromptCounts counts;
+  counts.tokens = static_cast<int64_t>(prompt.token_ids.size());
+  counts.image_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.image_token_id);
+  counts.video_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.video_token_id);
+  return counts;
+}
+
+std::vector<std::unique_ptr<DeltaStream>> submit_all(const ServedModel& model, const Prompt& prompt,
+                                                     const SamplingParams& params, const AnswerOptions& options,
+                                                     int n) {
+  const PromptCounts counts = count_tokens(model.config, prompt);
+  std::vector<std::unique_ptr<DeltaStream>> streams;
+  for (int i = 0; i < n; ++i) {
+    SamplingParams own = params;
+    if (own.seed) *own.seed += static_cast<uint64_t>(i);
+    streams.push_back(
+        std::make_unique<DeltaStream>(model.engine->submit(prompt, std::move(own)), *model.tokenizer, options, counts));
+  }
+  return streams;
+}
+
 }  // namespace
 
 SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& request, int64_t prompt_tokens) {
@@ -45,22 +67,29 @@ SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& re
   params.ignore_eos = request.ignore_eos;
   params.stop_token_ids = request.stop_token_ids;
   params.logprobs = request.logprobs;
+  params.priority = request.priority;
   params.thinking = thinking_budget(model, request, params.max_tokens);
   return params;
 }
 
-std::unique_ptr<DeltaStream> start_chat(const ChatRequest& request, const std::atomic<bool>* abandoned) {
+std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request, int n,
+                                                      const std::atomic<bool>* abandoned) {
   const ServedModel& model = *request.model;
-  Prompt prompt = make_prompt(model, request.input, abandoned);
-  SamplingParams params = make_sampling(model, request.sampling, static_cast<int64_t>(prompt.token_ids.size()));
+  const Prompt prompt = make_prompt(model, request.input, abandoned);
+  const SamplingParams params = make_sampling(model, request.sampling, static_cast<int64_t>(prompt.token_ids.size()));
   AnswerOptions options;
   options.starts_in_thinking =
       model.template_kind == TemplateKind::kThinking && request.input.render.add_generation_prompt;
   options.parse_tool_calls = request.input.tools.is_array() && !request.input.tools.empty();
+  options.stream_tool_calls = request.stream_tool_calls;
+  options.single_tool_call = request.single_tool_call;
   options.logprobs = params.logprobs >= 0;
   options.stop = request.stop;
-  return std::make_unique<DeltaStream>(model.engine->submit(std::move(prompt), std::move(params)), *model.tokenizer,
-                                       std::move(options));
+  return submit_all(model, prompt, params, options, n);
+}
+
+std::unique_ptr<DeltaStream> start_chat(const ChatRequest& request, const std::atomic<bool>* abandoned) {
+  return std::move(start_chats(request, 1, abandoned).front());
 }
 
 }  // namespace qvl

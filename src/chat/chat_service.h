@@ -28,6 +28,7 @@ struct SamplingRequest {
   bool ignore_eos = false;
   int logprobs = -1;                             // alternatives reported; -1: no log probabilities
   std::optional<int64_t> thinking_token_budget;  // tokens of reasoning; Thinking template only
+  int priority = 0;                              // lower first
 };
 
 struct ChatRequest {
@@ -35,6 +36,8 @@ struct ChatRequest {
   ChatInput input;
   SamplingRequest sampling;
   std::vector<std::string> stop;
+  bool stream_tool_calls = false;  // as in AnswerOptions
+  bool single_tool_call = false;
 };
 
 // The sampling of a prompt of prompt_tokens.
@@ -47,5 +50,8 @@ SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& re
 
 // Builds the prompt (slow: pictures) and submits it. Errors: make_prompt()'s and Engine::submit()'s.
 std::unique_ptr<DeltaStream> start_chat(const ChatRequest& request, const std::atomic<bool>* abandoned = nullptr);
+// Several answers to one request: the prompt is built once, answer i takes the seed + i. All or none are submitted.
+std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request, int n,
+                                                      const std::atomic<bool>* abandoned = nullptr);
 
 }  // namespace qvl

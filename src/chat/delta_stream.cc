@@ -2,8 +2,9 @@
 
 namespace qvl {
 
-DeltaStream::DeltaStream(std::unique_ptr<TokenStream> tokens, const Tokenizer& tokenizer, AnswerOptions options)
-    : tokens_(std::move(tokens)), parser_(tokenizer, std::move(options)) {}
+DeltaStream::DeltaStream(std::unique_ptr<TokenStream> tokens, const Tokenizer& tokenizer, AnswerOptions options,
+                         PromptCounts prompt)
+    : tokens_(std::move(tokens)), parser_(tokenizer, std::move(options)), prompt_(prompt) {}
 
 std::optional<DeltaStream::Item> DeltaStream::try_next() {
   while (auto token = tokens_->try_next()) {
@@ -21,6 +22,7 @@ DeltaStream::Item DeltaStream::next() {
 std::optional<DeltaStream::Item> DeltaStream::take(TokenStream::Item item) {
   if (item.kind == TokenStream::Item::Kind::kDone) return last(item);
   if (parser_.stopped()) return std::nullopt;  // the engine has not seen the cancel yet
+  ++completion_tokens_;
   Item out;
   parser_.push(item.token, out.delta);
   if (parser_.stopped()) tokens_->cancel();
@@ -32,6 +34,7 @@ DeltaStream::Item DeltaStream::last(const TokenStream::Item& item) {
   Item out;
   parser_.finish(out.delta);
   AnswerOutcome outcome;
+  outcome.prompt = prompt_;
   outcome.stats = item.stats;
   outcome.reasoning_tokens = parser_.reasoning_tokens();
   switch (item.finish) {

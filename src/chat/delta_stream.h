@@ -1,4 +1,5 @@
-// The engine's tokens of one request as deltas of an answer. Used from one thread at a time; cancel() from any.
+// The engine's tokens of one request as deltas of an answer. Used from one thread at a time; cancel() and
+// end_thinking() from any.
 #pragma once
 
 #include <functional>
@@ -14,8 +15,15 @@ namespace qvl {
 
 enum class AnswerEnd { kStop, kLength, kToolCalls, kCancelled, kError };
 
+// What a prompt is made of.
+struct PromptCounts {
+  int64_t tokens = 0;  // all
+  int64_t image_tokens = 0, video_tokens = 0;
+};
+
 struct AnswerOutcome {
   AnswerEnd end = AnswerEnd::kStop;
+  PromptCounts prompt;
   std::optional<Error> error;  // kError
   RequestStats stats;
   int64_t reasoning_tokens = 0;
@@ -28,13 +36,19 @@ class DeltaStream {
     std::optional<AnswerOutcome> outcome;  // set in the last item
   };
 
-  DeltaStream(std::unique_ptr<TokenStream> tokens, const Tokenizer& tokenizer, AnswerOptions options);
+  DeltaStream(std::unique_ptr<TokenStream> tokens, const Tokenizer& tokenizer, AnswerOptions options,
+              PromptCounts prompt = {});
 
   // Never an empty delta but in the last item. After the last item neither must be called again.
   std::optional<Item> try_next();  // nullopt: nothing yet
   Item next();                     // waits
   void set_waker(std::function<void()> waker) { tokens_->set_waker(std::move(waker)); }
   void cancel() { tokens_->cancel(); }
+  void end_thinking() { tokens_->end_thinking(); }  // from any thread, as cancel()
+
+  const PromptCounts& prompt() const { return prompt_; }
+  int64_t completion_tokens() const { return completion_tokens_; }  // taken so far
+  int64_t reasoning_tokens() const { return parser_.reasoning_tokens(); }
 
  private:
   std::optional<Item> take(TokenStream::Item item);
@@ -42,6 +56,8 @@ class DeltaStream {
 
   std::unique_ptr<TokenStream> tokens_;
   AnswerParser parser_;
+  PromptCounts prompt_;
+  int64_t completion_tokens_ = 0;
 };
 
 }  // namespace qvl

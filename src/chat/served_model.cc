@@ -34,6 +34,7 @@ SamplingDefaults sampling_defaults(TemplateKind kind, const GenerationConfig& ge
 const ServedModel& ModelRegistry::add(ServedModel model) {
   model.defaults = sampling_defaults(model.template_kind, model.generation);
   model.longest_token_bytes = longest_token(*model.tokenizer);
+  model.remembered = remembered_;
   models_.push_back(std::make_unique<const ServedModel>(std::move(model)));
   return *models_.back();
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "chat/picture_memory.h"
 #include "engine/engine.h"
 #include "media/preprocess.h"
 #include "model/config.h"
@@ -37,6 +38,7 @@ struct ServedModel {
   std::string owned_by = "qwen3vl";
 
   SamplingDefaults defaults;         // set by ModelRegistry::add
+  std::shared_ptr<PictureMemory> remembered;  // set by ModelRegistry::add, which shares it among its models
   size_t longest_token_bytes = 256;  // set by ModelRegistry::add; bounds the tokens of a text from below
 
   std::string_view kind_name() const { return template_kind == TemplateKind::kThinking ? "thinking" : "instruct"; }
@@ -55,6 +57,7 @@ class ModelRegistry {
  private:
   std::string served_ids() const;
   std::vector<std::unique_ptr<const ServedModel>> models_;
+  std::shared_ptr<PictureMemory> remembered_ = std::make_shared<PictureMemory>();
 };
 
 }  // namespace qvl

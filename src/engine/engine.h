@@ -57,7 +57,7 @@ struct RequestStats {
   int32_t stop_token_id = -1;      // the stop id that ended it, not part of the tokens
 };
 
-// The answer to one request. next() and the waker may be used from one other thread; cancel() from any.
+// The answer to one request. next() and the waker may be used from one other thread; cancel() and end_thinking() from any.
 class TokenStream {
  public:
   struct Item {
@@ -76,6 +76,9 @@ class TokenStream {
   virtual void set_waker(std::function<void()> waker) = 0;
   // The request's work stops at the next layer or token; a kDone item with kCancelled still comes.
   virtual void cancel() = 0;
+  // From any thread: a thought that is still open is closed at the next token, as when its budget ends. Without a
+  // ThinkingBudget, or after the thought, it does nothing.
+  virtual void end_thinking() {}
 };
 
 struct EngineStats {

@@ -24,6 +24,7 @@ class LocalStream : public TokenStream {
   Item next() override { return state_->next(); }
   void set_waker(std::function<void()> waker) override { state_->set_waker(std::move(waker)); }
   void cancel() override { state_->cancelled = true; }
+  void end_thinking() override { state_->end_thinking = true; }
 
  private:
   std::shared_ptr<StreamState> state_;
@@ -321,6 +322,7 @@ bool LocalEngine::choose_token(Sequence& s, std::span<const float> logits) {
     s.stats.ttft_ms = ms_between(s.submitted, s.first_token);
   }
   TokenEvent event;
+  if (s.stream->end_thinking && s.thinking.thinking()) s.thinking.close();
   auto forced = s.thinking.forced();
   if (!forced) {
     event = s.sampler.sample(logits, banned(s));

@@ -32,6 +32,7 @@ class StreamState {
   void set_waker(std::function<void()> waker);
 
   std::atomic<bool> cancelled{false};
+  std::atomic<bool> end_thinking{false};
 
  private:
   std::mutex mutex_;  // guards items_

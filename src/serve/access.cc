@@ -136,7 +136,8 @@ void AccessPolicy::check_key(const HttpRequest& request) const {
 }
 
 bool needs_key(std::string_view path) {
-  for (const std::string_view root : {"/v1", "/api", "/run", "/version"}) {
+  for (const std::string_view root : {"/v1", "/api", "/run", "/version", "/chat", "/models", "/completions", "/embeddings", "/tokenize", "/detokenize",
+                                      "/apply-template", "/props", "/slots"}) {
     if (path == root || (path.substr(0, root.size()) == root && path[root.size()] == '/')) return true;
   }
   return false;

@@ -29,8 +29,8 @@ int64_t unix_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-AnswerHead make_answer_head(const std::string& model, const std::string& version) {
-  return {random_id("chatcmpl-"), model, "qwen3vl-" + version, unix_seconds()};
+AnswerHead make_answer_head(const std::string& model, const std::string& version, std::string_view id_prefix) {
+  return {random_id(id_prefix), model, "qwen3vl-" + version, unix_seconds()};
 }
 
 const char* finish_reason(AnswerEnd end) {
@@ -50,8 +50,16 @@ Json usage_json(const AnswerOutcome& outcome) {
           {"completion_tokens", stats.completion_tokens},
           {"total_tokens", stats.prompt_tokens + stats.completion_tokens},
           {"prompt_tokens_details",
-           {{"cached_tokens", stats.cached_tokens}, {"image_tokens", stats.vision_tokens}, {"video_tokens", 0}}},
+           {{"cached_tokens", stats.cached_tokens},
+            {"image_tokens", outcome.prompt.image_tokens},
+            {"video_tokens", outcome.prompt.video_tokens}}},
           {"completion_tokens_details", {{"reasoning_tokens", outcome.reasoning_tokens}}}};
+}
+
+Json usage_so_far(const AnswerFormat::Progress& progress) {
+  return {{"prompt_tokens", progress.prompt_tokens},
+          {"completion_tokens", progress.completion_tokens},
+          {"total_tokens", progress.prompt_tokens + progress.completion_tokens}};
 }
 
 Json timings_json(const RequestStats& stats) {
@@ -84,10 +92,20 @@ Json logprobs_json(const std::vector<LogprobEntry>& entries) {
   return {{"content", std::move(content)}, {"refusal", nullptr}};
 }
 
-Json completion_json(const AnswerHead& head, const ChatDelta& all, const AnswerOutcome& outcome, bool logprobs) {
+std::string sse_event(const Json& json) { return "data: " + dump_json(json) + "\n\n"; }
+
+Json ChatFormat::head(const char* object) const {
+  return {{"id", head_.id},
+          {"object", object},
+          {"created", head_.created},
+          {"model", head_.model},
+          {"system_fingerprint", head_.fingerprint}};
+}
+
+Json ChatFormat::choice(size_t index, const ChatDelta& all, const AnswerOutcome& outcome) const {
   Json message = {{"role", "assistant"}};
   message["content"] = all.content.empty() && !all.tool_calls.empty() ? Json() : Json(all.content);
-  message["reasoning_content"] = all.reasoning.empty() ? Json() : Json(all.reasoning);
+  message["reasoning_content"] = all.reasoning.empty() || !options_.reasoning ? Json() : Json(all.reasoning);
   message["reasoning"] = message["reasoning_content"];
   if (!all.tool_calls.empty()) {
     Json calls = Json::array();
@@ -95,70 +113,82 @@ Json completion_json(const AnswerHead& head, const ChatDelta& all, const AnswerO
     message["tool_calls"] = std::move(calls);
   }
   message["refusal"] = nullptr;
-  Json choice = {{"index", 0},
-                 {"message", std::move(message)},
-                 {"logprobs", logprobs ? logprobs_json(all.logprobs) : Json()},
-                 {"finish_reason", finish_reason(outcome.end)}};
-  return {{"id", head.id},
-          {"object", "chat.completion"},
-          {"created", head.created},
-          {"model", head.model},
-          {"system_fingerprint", head.fingerprint},
-          {"choices", Json::array({std::move(choice)})},
-          {"usage", usage_json(outcome)},
-          {"timings", timings_json(outcome.stats)}};
+  return {{"index", index},
+          {"message", std::move(message)},
+          {"logprobs", options_.logprobs ? logprobs_json(all.logprobs) : Json()},
+          {"finish_reason", finish_reason(outcome.end)}};
 }
 
-std::string sse_event(const Json& json) { return "data: " + dump_json(json) + "\n\n"; }
-
-Json ChunkWriter::chunk(Json delta, Json logprobs, Json finish) const {
-  Json choice = {{"index", 0},
-                 {"delta", std::move(delta)},
-                 {"logprobs", std::move(logprobs)},
-                 {"finish_reason", std::move(finish)}};
-  Json json = {
-      {"id", head_.id},       {"object", "chat.completion.chunk"},       {"created", head_.created},
-      {"model", head_.model}, {"system_fingerprint", head_.fingerprint}, {"choices", Json::array({std::move(choice)})}};
-  if (include_usage_) json["usage"] = nullptr;
+Json ChatFormat::whole(const std::vector<ChatDelta>& deltas, const std::vector<AnswerOutcome>& outcomes,
+                       const AnswerOutcome& total) {
+  Json json = head("chat.completion");
+  json["choices"] = Json::array();
+  for (size_t i = 0; i < deltas.size(); ++i) json["choices"].push_back(choice(i, deltas[i], outcomes[i]));
+  json["usage"] = usage_json(total);
+  json["timings"] = timings_json(total.stats);
   return json;
 }
 
-std::string ChunkWriter::first() const {
-  return sse_event(chunk({{"role", "assistant"}, {"content", ""}}, nullptr, nullptr));
+Json ChatFormat::chunk(size_t index, Json delta, Json logprobs, Json finish, const Progress& progress) const {
+  Json json = head("chat.completion.chunk");
+  json["choices"] = Json::array({{{"index", index},
+                                  {"delta", std::move(delta)},
+                                  {"logprobs", std::move(logprobs)},
+                                  {"finish_reason", std::move(finish)}}});
+  if (options_.continuous_usage) {
+    json["usage"] = usage_so_far(progress);
+  } else if (options_.include_usage) {
+    json["usage"] = nullptr;
+  }
+  return json;
 }
 
-std::string ChunkWriter::delta(const ChatDelta& delta) {
+std::string ChatFormat::first() {
   std::string events;
-  if (!delta.reasoning.empty()) {
-    events +=
-        sse_event(chunk({{"reasoning_content", delta.reasoning}, {"reasoning", delta.reasoning}}, nullptr, nullptr));
-  }
-  if (!delta.content.empty() || !delta.logprobs.empty()) {
-    Json logprobs = delta.logprobs.empty() ? Json() : logprobs_json(delta.logprobs);
-    events += sse_event(chunk({{"content", delta.content}}, std::move(logprobs), nullptr));
-  }
-  for (const AnswerToolCall& call : delta.tool_calls) {
-    Json opening = tool_call_json(call, "");
-    Json opened = {{"index", tool_calls_}};
-    opened.update(opening);
-    events += sse_event(chunk({{"tool_calls", Json::array({std::move(opened)})}}, nullptr, nullptr));
-    Json rest = {{"index", tool_calls_}, {"function", {{"arguments", call.arguments}}}};
-    events += sse_event(chunk({{"tool_calls", Json::array({std::move(rest)})}}, nullptr, nullptr));
-    ++tool_calls_;
+  for (size_t i = 0; i < calls_.size(); ++i) {
+    events += sse_event(chunk(i, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr, {}));
   }
   return events;
 }
 
-std::string ChunkWriter::last(const AnswerOutcome& outcome) const {
-  Json finish = chunk(Json::object(), nullptr, finish_reason(outcome.end));
-  finish["timings"] = timings_json(outcome.stats);
-  std::string events = sse_event(finish);
-  if (include_usage_) {
-    Json usage = chunk(Json::object(), nullptr, nullptr);
-    usage["choices"] = Json::array();
-    usage["usage"] = usage_json(outcome);
-    usage["timings"] = timings_json(outcome.stats);
-    events += sse_event(usage);
+std::string ChatFormat::delta(size_t index, const ChatDelta& delta, const Progress& progress) {
+  std::string events;
+  const auto event = [&](Json json, Json logprobs = nullptr) {
+    events += sse_event(chunk(index, std::move(json), std::move(logprobs), nullptr, progress));
+  };
+  if (!delta.reasoning.empty() && options_.reasoning) {
+    event({{"reasoning_content", delta.reasoning}, {"reasoning", delta.reasoning}});
+  }
+  if (!delta.content.empty() || !delta.logprobs.empty()) {
+    event({{"content", delta.content}}, delta.logprobs.empty() ? Json() : logprobs_json(delta.logprobs));
+  }
+  for (const AnswerToolCall& call : delta.tool_calls) {
+    if (!call.id.empty()) {
+      Json opened = {{"index", ++calls_[index]}};
+      opened.update(tool_call_json(call, ""));
+      event({{"tool_calls", Json::array({std::move(opened)})}});
+    }
+    if (call.arguments.empty()) continue;
+    Json rest = {{"index", calls_[index]}, {"function", {{"arguments", call.arguments}}}};
+    event({{"tool_calls", Json::array({std::move(rest)})}});
+  }
+  return events;
+}
+
+std::string ChatFormat::finish(size_t index, const AnswerOutcome& outcome, const Progress& progress) {
+  Json json = chunk(index, Json::object(), nullptr, finish_reason(outcome.end), progress);
+  json["timings"] = timings_json(outcome.stats);
+  return sse_event(json);
+}
+
+std::string ChatFormat::last(const AnswerOutcome& total) {
+  std::string events;
+  if (options_.include_usage) {
+    Json json = head("chat.completion.chunk");
+    json["choices"] = Json::array();
+    json["usage"] = usage_json(total);
+    json["timings"] = timings_json(total.stats);
+    events += sse_event(json);
   }
   return events + "data: [DONE]\n\n";
 }

@@ -1,5 +1,4 @@
-// The JSON of /v1/chat/completions' answers, whole and streamed (conventions 1.1). Pure functions but for the clock and
-// ids.
+// The JSON of /v1/chat/completions' answers, whole and streamed (conventions 1.1).
 #pragma once
 
 #include <cstdint>
@@ -7,7 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "chat/delta_stream.h"
+#include "serve/answer_exchange.h"
 
 namespace qvl {
 
@@ -18,33 +17,48 @@ struct AnswerHead {
   std::string fingerprint;
   int64_t created = 0;  // seconds since 1970
 };
-AnswerHead make_answer_head(const std::string& model, const std::string& version);
+AnswerHead make_answer_head(const std::string& model, const std::string& version,
+                            std::string_view id_prefix = "chatcmpl-");
 int64_t unix_seconds();
 
 const char* finish_reason(AnswerEnd end);
 Json usage_json(const AnswerOutcome& outcome);
+Json usage_so_far(const AnswerFormat::Progress& progress);
 Json timings_json(const RequestStats& stats);
 Json logprobs_json(const std::vector<LogprobEntry>& entries);
 
-// The whole answer. all: every delta joined.
-Json completion_json(const AnswerHead& head, const ChatDelta& all, const AnswerOutcome& outcome, bool logprobs);
-
 // "data: {...}\n\n"
 std::string sse_event(const Json& json);
-// Events of a stream.
-class ChunkWriter {
+
+struct ChatFormatOptions {
+  bool logprobs = false;
+  bool include_usage = false;     // one more event with the usage of all answers
+  bool continuous_usage = false;  // counts so far in every event
+  bool reasoning = true;          // false: the reasoning is left out
+};
+
+class ChatFormat final : public AnswerFormat {
  public:
-  ChunkWriter(AnswerHead head, bool include_usage) : head_(std::move(head)), include_usage_(include_usage) {}
-  std::string first() const;                             // the role
-  std::string delta(const ChatDelta& delta);             // one event for each kind of text in it
-  std::string last(const AnswerOutcome& outcome) const;  // finish reason, usage where asked for, [DONE]
+  ChatFormat(AnswerHead head, size_t answers, ChatFormatOptions options)
+      : head_(std::move(head)), options_(options), calls_(answers, -1) {}
+
+  std::string id() const override { return head_.id; }
+  std::string first() override;  // the roles
+  std::string delta(size_t index, const ChatDelta& delta,
+                    const Progress& progress) override;  // an event for each kind of text
+  std::string finish(size_t index, const AnswerOutcome& outcome, const Progress& progress) override;
+  std::string last(const AnswerOutcome& total) override;  // usage where asked for, [DONE]
+  Json whole(const std::vector<ChatDelta>& deltas, const std::vector<AnswerOutcome>& outcomes,
+             const AnswerOutcome& total) override;
 
  private:
-  Json chunk(Json delta, Json logprobs, Json finish) const;
+  Json head(const char* object) const;
+  Json chunk(size_t index, Json delta, Json logprobs, Json finish, const Progress& progress) const;
+  Json choice(size_t index, const ChatDelta& all, const AnswerOutcome& outcome) const;
 
   AnswerHead head_;
-  bool include_usage_;
-  int tool_calls_ = 0;
+  ChatFormatOptions options_;
+  std::vector<int> calls_;  // of each answer, the tool call that arguments belong to
 };
 
 }  // namespace qvl

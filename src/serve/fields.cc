@@ -29,6 +29,11 @@ void unsupported(const std::string& param, const std::string& message) {
   throw Error(ErrorKind::kInvalidRequest, "unsupported", fmt::format("{}: {}", param, message), param);
 }
 
+void too_large(const std::string& param, size_t max_bytes) {
+  throw Error(ErrorKind::kInvalidRequest, "too_large", fmt::format("{}: expected at most {} bytes", param, max_bytes),
+              param);
+}
+
 int64_t to_integer(const Json& value, const std::string& param, int64_t low, int64_t high) {
   const auto refuse = [&] { out_of_range(param, fmt::format("an integer from {} to {}", low, high), value); };
   int64_t result = 0;

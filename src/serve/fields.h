@@ -41,6 +41,7 @@ class Fields {
 [[noreturn]] void invalid_value(const std::string& param, const std::string& message);
 [[noreturn]] void missing_required(const std::string& param);
 [[noreturn]] void unsupported(const std::string& param, const std::string& message);
+[[noreturn]] void too_large(const std::string& param, size_t max_bytes);
 
 // An integer given as such or as a float without fraction. Errors as Fields::integer.
 int64_t to_integer(const Json& value, const std::string& param, int64_t low, int64_t high);

@@ -2,115 +2,46 @@
 
 #include "base/json.h"
 #include "chat/chat_service.h"
+#include "serve/answer_exchange.h"
 #include "serve/chat_format.h"
+#include "serve/fields.h"
 #include "serve/openai_request.h"
 #include "serve/request_json.h"
 
 namespace qvl {
 namespace {
 
-void append(ChatDelta& all, ChatDelta&& delta) {
-  all.reasoning += delta.reasoning;
-  all.content += delta.content;
-  std::move(delta.tool_calls.begin(), delta.tool_calls.end(), std::back_inserter(all.tool_calls));
-  std::move(delta.logprobs.begin(), delta.logprobs.end(), std::back_inserter(all.logprobs));
-}
-
-Error outcome_error(const AnswerOutcome& outcome) {
-  if (outcome.error) return *outcome.error;
-  return Error(ErrorKind::kOverloaded, "cancelled", "the answer was cancelled by the server");
-}
-
-bool failed(const AnswerOutcome& outcome) {
-  return outcome.end == AnswerEnd::kError || outcome.end == AnswerEnd::kCancelled;
-}
-
-// One object at the end.
-class WholeAnswer final : public Exchange {
- public:
-  WholeAnswer(std::unique_ptr<DeltaStream> stream, AnswerHead head, bool logprobs)
-      : stream_(std::move(stream)), head_(std::move(head)), logprobs_(logprobs) {}
-
-  void set_waker(std::function<void()> waker) override { stream_->set_waker(std::move(waker)); }
-
-  void stop(const Error& why) override {
-    stopped_.emplace(why);
-    stream_->cancel();
-  }
-
-  Poll poll() override {
-    if (stopped_) return {Poll::Kind::kResponse, {}, error_response(*stopped_)};
-    while (auto item = stream_->try_next()) {
-      append(all_, std::move(item->delta));
-      if (!item->outcome) continue;
-      const AnswerOutcome& outcome = *item->outcome;
-      return {Poll::Kind::kResponse,
-              {},
-              failed(outcome) ? error_response(outcome_error(outcome))
-                              : json_response(dump_json(completion_json(head_, all_, outcome, logprobs_)))};
-    }
-    return {};
-  }
-
- private:
-  std::unique_ptr<DeltaStream> stream_;
-  AnswerHead head_;
-  bool logprobs_;
-  ChatDelta all_;
-  std::optional<Error> stopped_;
-};
-
-// Events as the tokens come.
-class StreamedAnswer final : public Exchange {
- public:
-  StreamedAnswer(std::unique_ptr<DeltaStream> stream, ChunkWriter writer)
-      : stream_(std::move(stream)), writer_(std::move(writer)) {}
-
-  void set_waker(std::function<void()> waker) override { stream_->set_waker(std::move(waker)); }
-
-  void stop(const Error& why) override {
-    stopped_.emplace(why);
-    stream_->cancel();
-  }
-
-  Poll poll() override {
-    if (!begun_) {
-      begun_ = true;
-      return {Poll::Kind::kChunk, writer_.first(), {}};
-    }
-    if (stopped_) return error_event(*stopped_);
-    auto item = stream_->try_next();
-    if (!item) return {};
-    std::string events = writer_.delta(item->delta);
-    if (!item->outcome) return {Poll::Kind::kChunk, std::move(events), {}};
-    if (failed(*item->outcome)) {
-      Poll poll = error_event(outcome_error(*item->outcome));
-      poll.bytes.insert(0, events);
-      return poll;
-    }
-    return {Poll::Kind::kEnd, events + writer_.last(*item->outcome), {}};
-  }
-
- private:
-  static Poll error_event(const Error& error) { return {Poll::Kind::kEnd, "data: " + error_json(error) + "\n\n", {}}; }
-
-  std::unique_ptr<DeltaStream> stream_;
-  ChunkWriter writer_;
-  bool begun_ = false;
-  std::optional<Error> stopped_;
-};
-
-HandlerResult chat_completions(HttpRequest& http, const ModelRegistry& models, const std::string& version) {
+HandlerResult chat_completions(HttpRequest& http, const ModelRegistry& models, const std::string& version,
+                               const std::shared_ptr<RunningAnswers>& running) {
   Json json = parse_request_json(http.body);
   http.body = {};  // may be large; the pictures are in `json` now
   OpenAiChatRequest request = read_openai_chat(json, models);
   json = Json();
-  AnswerHead head = make_answer_head(request.chat.model->id, version);
-  auto stream = start_chat(request.chat, http.abandoned.get());
-  if (request.stream) {
-    return std::make_unique<StreamedAnswer>(std::move(stream), ChunkWriter(std::move(head), request.include_usage));
+  AnswerJob job;
+  job.format = std::make_unique<ChatFormat>(make_answer_head(request.chat.model->id, version),
+                                            static_cast<size_t>(request.n), request.format);
+  job.answers = std::make_unique<AnswerSet>(start_chats(request.chat, request.n, http.abandoned.get()));
+  job.stream = request.stream;
+  if (request.reasoning_control) job.steered = running;
+  return make_answer_exchange(std::move(job));
+}
+
+// "End thinking now" of a request that asked for reasoning_control.
+HandlerResult control(HttpRequest& http, RunningAnswers& running) {
+  const Json json = parse_request_json(http.body);
+  const Fields fields(json);
+  const auto id = fields.string("id", 256), action = fields.string("action", 256);
+  if (!id) missing_required("id");
+  if (!action) missing_required("action");
+  if (*action != "reasoning_end") {
+    invalid_value("action", fmt::format("expected \"reasoning_end\", found \"{}\"", printable(*action)));
   }
-  return std::make_unique<WholeAnswer>(std::move(stream), std::move(head), request.chat.sampling.logprobs >= 0);
+  if (!running.end_thinking(*id)) {
+    throw Error(ErrorKind::kNotFound, "not_found",
+                fmt::format("no running request with \"reasoning_control\": true has the id \"{}\"", printable(*id)),
+                "id");
+  }
+  return json_response(dump_json({{"success", true}}));
 }
 
 Json model_json(const ServedModel& model) {
@@ -122,7 +53,7 @@ Json model_json(const ServedModel& model) {
           {"owned_by", model.owned_by},
           {"max_model_len", context},
           {"architecture",
-           {{"input_modalities", Json::array({"text", "image"})}, {"output_modalities", Json::array({"text"})}}},
+           {{"input_modalities", Json::array({"text", "image", "video"})}, {"output_modalities", Json::array({"text"})}}},
           {"qwen3vl",
            {{"template", model.kind_name()},
             {"demo", model.demo},
@@ -146,16 +77,22 @@ HandlerResult list_models(const ModelRegistry& models) {
 }  // namespace
 
 std::vector<Route> openai_routes(const ModelRegistry& models, const std::string& version) {
-  static constexpr std::string_view kModels = "/v1/models/";
-  return {
-      {"POST", "/v1/chat/completions", false,
-       [&models, version](HttpRequest& request) { return chat_completions(request, models, version); }},
-      {"GET", "/v1/models", true, [&models](HttpRequest&) { return list_models(models); }},
-      {"GET", std::string(kModels) + "*", true,
-       [&models](HttpRequest& request) -> HandlerResult {
-         return json_response(dump_json(model_json(models.find(request.path.substr(kModels.size())))));
-       }},
-  };
+  const auto running = std::make_shared<RunningAnswers>();
+  std::vector<Route> routes;
+  // Clients are set up with a base address with /v1 or without.
+  for (const std::string root : {"/v1", ""}) {
+    routes.push_back({"POST", root + "/chat/completions", false, [&models, version, running](HttpRequest& request) {
+                        return chat_completions(request, models, version, running);
+                      }});
+    routes.push_back({"POST", root + "/chat/completions/control", false,
+                      [running](HttpRequest& request) { return control(request, *running); }});
+    routes.push_back({"GET", root + "/models", true, [&models](HttpRequest&) { return list_models(models); }});
+    const std::string one = root + "/models/";
+    routes.push_back({"GET", one + "*", true, [&models, one](HttpRequest& request) -> HandlerResult {
+                        return json_response(dump_json(model_json(models.find(request.path.substr(one.size())))));
+                      }});
+  }
+  return routes;
 }
 
 }  // namespace qvl

@@ -2,17 +2,13 @@
 
 #include <unordered_set>
 
-#include "media/preprocess.h"
 #include "serve/fields.h"
+#include "serve/openai_parts.h"
 
 namespace qvl {
 namespace {
 
 constexpr size_t kMaxToolCalls = 128, kMaxNameBytes = 256;
-
-[[noreturn]] void unsupported_content(const std::string& param, const std::string& message) {
-  throw Error(ErrorKind::kInvalidRequest, "unsupported_content_type", fmt::format("{}: {}", param, message), param);
-}
 
 class Reader {
  public:
@@ -82,79 +78,24 @@ class Reader {
       count_text(part["text"].get_ref<const std::string&>());
       return {{"type", "text"}, {"text", std::move(part["text"])}};
     }
-    if (type == "image_url" || type == "input_image" || type == "image") return picture(part, path);
-    if (type == "video_url" || type == "video" || type == "input_video") {
-      unsupported(path, "videos are not supported yet; send frames as pictures, with their times as text before them");
-    }
-    if (type == "input_audio" || type == "audio_url" || type == "audio") {
-      unsupported(path, "audio is not supported by this model");
-    }
-    if (type == "file" || type == "input_file")
-      unsupported(path, "files are not supported yet; send pages as pictures");
-    unsupported_content(path, fmt::format("expected a part of type text or image_url, found \"{}\"", printable(type)));
-  }
-
-  // DashScope's own parts have no type: the key names it.
-  static std::string part_type(const Json& part, const std::string& path) {
-    const auto type = part.find("type");
-    if (type == part.end()) {
-      for (const char* key : {"text", "image_url", "image", "video_url", "video"}) {
-        if (part.contains(key)) return key;
-      }
-      missing_required(path + ".type");
-    }
-    if (!type->is_string()) invalid_type(path + ".type", "a string", *type);
-    return type->get<std::string>();
-  }
-
-  Json picture(Json& part, const std::string& path) {
+    const auto kind = media_kind(type, path);
     if (role_ == "system" || role_ == "assistant") {
       unsupported_content(path, fmt::format("pictures belong to user and tool messages, not to {} ones", role_));
     }
-    if (input_.pictures.size() == limits_.max_pictures) {
-      throw Error(ErrorKind::kInvalidRequest, "too_many",
-                  fmt::format("expected at most {} pictures in a request", limits_.max_pictures), path);
+    if (kind == MediaKind::kPicture) {
+      count_media(input_.pictures.size(), limits_.max_pictures, "pictures", path);
+      input_.pictures.push_back(read_picture_part(part, path));
+      return {{"type", "image"}};
     }
-    const char* key = part.contains("image_url") ? "image_url" : "image";
-    if (!part.contains(key)) {
-      if (part.contains("file_id")) unsupported(path + ".file_id", "this server stores no files");
-      missing_required(path + "." + (part["type"] == "image" ? "image" : "image_url"));
-    }
-    Json& source = part[key];
-    const std::string source_path = path + "." + key;
-    PictureInput picture;
-    picture.param = source_path;
-    read_picture_options(Fields(part, path), picture);
-    if (source.is_string()) {
-      picture.source = std::move(source.get_ref<std::string&>());
-    } else if (source.is_object()) {
-      const Fields fields(source, source_path);
-      fields.require("url");
-      if (!source["url"].is_string()) invalid_type(source_path + ".url", "a string", source["url"]);
-      read_picture_options(fields, picture);
-      picture.source = std::move(source["url"].get_ref<std::string&>());
-    } else {
-      invalid_type(source_path, "a string or {\"url\": string}", source);
-    }
-    input_.pictures.push_back(std::move(picture));
-    return {{"type", "image"}};
+    count_media(input_.videos.size(), limits_.max_videos, "videos", path);
+    input_.videos.push_back(read_video_part(part, path, limits_.max_frames));
+    return {{"type", "video"}};
   }
 
-  static void read_picture_options(const Fields& fields, PictureInput& picture) {
-    if (const auto detail = fields.string("detail")) {
-      if (*detail == "low") {
-        picture.detail = Detail::kLow;
-      } else if (*detail == "high") {
-        picture.detail = Detail::kHigh;
-      } else if (*detail != "auto") {
-        invalid_value(fields.path_of("detail"), "expected low, auto or high");
-      }
-    }
-    if (const auto pixels = fields.integer("min_pixels", 1, kMaxPixelBudget)) picture.min_pixels = pixels;
-    if (const auto pixels = fields.integer("max_pixels", 1, kMaxPixelBudget)) picture.max_pixels = pixels;
-    for (const char* name : {"resized_height", "resized_width"}) {
-      if (fields.has(name)) unsupported(fields.path_of(name), "use min_pixels and max_pixels");
-    }
+  static void count_media(size_t count, size_t limit, const char* what, const std::string& path) {
+    if (count < limit) return;
+    throw Error(ErrorKind::kInvalidRequest, "too_many", fmt::format("expected at most {} {} in a request", limit, what),
+                path);
   }
 
   void assistant_fields(Json& message, const Fields& fields, Json& out) {

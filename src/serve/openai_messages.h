@@ -9,12 +9,12 @@
 namespace qvl {
 
 struct MessageLimits {
-  size_t max_messages = 4096, max_parts = 256, max_pictures = 32;
-  size_t max_text_bytes = size_t{4} << 20;  // in all
+  size_t max_messages = 4096, max_parts = 256, max_pictures = 32, max_videos = 4, max_frames = 768;  // of a video
+  size_t max_text_bytes = size_t{4} << 20;                                                           // in all
 };
 
-// Fills input.messages and input.pictures; pictures are moved out of `messages`. Errors: kInvalidRequest with the codes
-// of fields.h, "unsupported" (video, audio, files), "unsupported_content_type"; kTooLarge "body_too_large" for text.
+// Fills input.messages, input.pictures and input.videos; pictures are moved out of `messages`. Errors: kInvalidRequest
+// with the codes of fields.h and openai_parts.h; kTooLarge "body_too_large" for text.
 void read_messages(Json& messages, ChatInput& input, const MessageLimits& limits = {});
 
 }  // namespace qvl

@@ -4,13 +4,16 @@
 #include "base/json.h"
 #include "chat/chat_service.h"
 #include "chat/served_model.h"
+#include "serve/chat_format.h"
 
 namespace qvl {
 
 struct OpenAiChatRequest {
   ChatRequest chat;
+  int n = 1;  // answers
   bool stream = false;
-  bool include_usage = false;
+  bool reasoning_control = false;  // the client may end the reasoning of the running answer
+  ChatFormatOptions format;
 };
 
 // Takes pictures out of `json`. null means the default. Fields that are not named here are ignored; those that would

@@ -9,6 +9,8 @@ from rows_http import JSON_TYPE, post
 
 PNG = ("iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAPUlEQVR4nO3OMQ0AMAgAsGFq/g2hBRUcTWqg0VmHxf6EhISEhISEhISEhISEhISEhISE"
        "hISEhISEhISEhK4awMMBY2uT2OkAAAAASUVORK5CYII=")
+FRAME = ("iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAT0lEQVR42u3PQQkAAAgEsEty/aMYywi+hcEKLNO+FgEBAQEBAQEB"
+         "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQGBywLKp0DxvxLbjwAAAABJRU5ErkJggg==")  # 64x64, whole
 GOOD = '"messages":[{"role":"user","content":"hi"}],"max_tokens":2'
 
 
@@ -28,8 +30,8 @@ def shared_rows():
 
 
 def expand(text, png):
-    """$M, $PNG, $BYTES(hex), $KEYS(n), $R(text,n), $COMMA: as in tests/serve/request_table_test.cc."""
-    text = text.replace("$M", '"messages":[{"role":"user","content":"hi"}]').replace("$PNG", png)
+    """$M, $PNG, $FRAME, $BYTES(hex), $KEYS(n), $R(text,n), $COMMA: as in tests/serve/request_table_test.cc."""
+    text = text.replace("$M", '"messages":[{"role":"user","content":"hi"}]').replace("$PNG", png).replace("$FRAME", FRAME)
     if "$KEYS(" in text:
         begin = text.index("$KEYS(")
         end = text.index(")", begin)

@@ -10,7 +10,8 @@ namespace {
 
 struct Parsed {
   ChatDelta all;
-  std::vector<std::string> pieces;  // content of each delta
+  std::vector<std::string> pieces;       // content of each delta
+  std::vector<std::string> call_pieces;  // arguments
   bool stopped = false;
   int64_t reasoning_tokens = 0;
 };
@@ -21,11 +22,9 @@ Parsed parse_ids(const std::vector<int32_t>& ids, AnswerOptions options) {
   const auto take = [&](const ChatDelta& delta) {
     EXPECT_TRUE(utf8_valid(delta.content));
     EXPECT_TRUE(utf8_valid(delta.reasoning));
-    out.all.reasoning += delta.reasoning;
-    out.all.content += delta.content;
-    out.all.tool_calls.insert(out.all.tool_calls.end(), delta.tool_calls.begin(), delta.tool_calls.end());
-    out.all.logprobs.insert(out.all.logprobs.end(), delta.logprobs.begin(), delta.logprobs.end());
     if (!delta.content.empty()) out.pieces.push_back(delta.content);
+    for (const AnswerToolCall& call : delta.tool_calls) out.call_pieces.push_back(call.arguments);
+    append(out.all, ChatDelta(delta));
   };
   for (const int32_t id : ids) {
     ChatDelta delta;
@@ -203,6 +202,71 @@ TEST(AnswerParser, BrokenToolCallsStayText) {
     EXPECT_EQ(parsed.all.content, text + " after");
     EXPECT_TRUE(parsed.all.tool_calls.empty());
   }
+}
+
+AnswerOptions with_streamed_tools() {
+  AnswerOptions options = with_tools();
+  options.stream_tool_calls = true;
+  return options;
+}
+
+TEST(AnswerParser, ArgumentsInPieces) {
+  const std::string arguments = "{\"q\": \"caf\xc3\xa9 {\\\"} \\\\\", \"n\": [1, {\"m\": 2}], \"x\": 400.0}";
+  const Parsed parsed =
+      parse("Look.\n<tool_call>\n{\"name\": \"find\", \"arguments\": " + arguments + "}\n</tool_call>\n",
+            with_streamed_tools());
+  EXPECT_EQ(parsed.all.content, "Look.");
+  ASSERT_EQ(parsed.all.tool_calls.size(), 1u);
+  EXPECT_EQ(parsed.all.tool_calls[0].name, "find");
+  EXPECT_EQ(parsed.all.tool_calls[0].arguments, arguments);
+  EXPECT_GT(parsed.call_pieces.size(), 5u);
+  EXPECT_EQ(parsed.call_pieces[0], "");
+}
+
+TEST(AnswerParser, CallsThatCannotStreamComeWhole) {
+  // A string with JSON, another order, no arguments.
+  for (const auto& [inner, arguments] : std::vector<std::pair<std::string, std::string>>{
+           {"{\"name\": \"f\", \"arguments\": \"{\\\"a\\\":1}\"}", "{\"a\":1}"},
+           {"{\"arguments\": {\"a\": 1}, \"name\": \"f\"}", "{\"a\": 1}"},
+           {"{\"name\": \"f\"}", "{}"}}) {
+    const Parsed parsed = parse("<tool_call>" + inner + "</tool_call>", with_streamed_tools());
+    ASSERT_EQ(parsed.all.tool_calls.size(), 1u) << inner;
+    EXPECT_EQ(parsed.all.tool_calls[0].arguments, arguments);
+  }
+}
+
+TEST(AnswerParser, BrokenHeadsStayTextInPiecesToo) {
+  for (const std::string inner : {"not json", "{\"name\": 5, \"arguments\": {}}", "{\"name\": \"\", \"arguments\": {}",
+                                  "{\"name\": \"f\", \"argu", ""}) {
+    const std::string text = "<tool_call>" + inner + "</tool_call>";
+    const Parsed parsed = parse(text, with_streamed_tools());
+    EXPECT_EQ(parsed.all.content, text);
+    EXPECT_TRUE(parsed.all.tool_calls.empty());
+  }
+}
+
+TEST(AnswerParser, ArgumentsThatAreCutOffWereGivenAsFarAsTheyCame) {
+  const Parsed parsed = parse("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"long", with_streamed_tools());
+  ASSERT_EQ(parsed.all.tool_calls.size(), 1u);
+  EXPECT_EQ(parsed.all.tool_calls[0].arguments, "{\"a\": \"long");
+}
+
+TEST(AnswerParser, SingleCallEndsTheAnswer) {
+  for (AnswerOptions options : {with_tools(), with_streamed_tools()}) {
+    options.single_tool_call = true;
+    const std::string call = "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
+    const Parsed parsed = parse(call + call + " more", options);
+    EXPECT_EQ(parsed.all.tool_calls.size(), 1u);
+    EXPECT_EQ(parsed.all.content, "");
+    EXPECT_TRUE(parsed.stopped);
+  }
+}
+
+TEST(AnswerParser, PlainKnowsNoMarkers) {
+  AnswerOptions options = with_tools();
+  options.plain = true;
+  const std::string text = "\n<think>a</think> <tool_call>{}</tool_call>";
+  EXPECT_EQ(parse(text, options).all.content, text);
 }
 
 TEST(AnswerParser, UnclosedToolCall) {

@@ -26,6 +26,7 @@ struct FakeScript {
   std::chrono::microseconds token_time{0};  // between two tokens
   bool endless = false;                     // ids again and again, until max_tokens or a cancel
   bool hold = false;                        // no token before the request is cancelled
+  std::vector<int32_t> after_thinking;      // where set, end_thinking() ends an endless script with these
 };
 
 class FakeEngine final : public Engine {
@@ -47,6 +48,10 @@ class FakeEngine final : public Engine {
     const std::lock_guard lock(mutex_);
     return last_params_;
   }
+  std::vector<SamplingParams> all_params() const {
+    const std::lock_guard lock(mutex_);
+    return all_params_;
+  }
   int submitted() const { return submitted_; }
   int cancelled() const { return cancelled_; }
   int running() const { return running_; }
@@ -65,7 +70,7 @@ class FakeEngine final : public Engine {
     std::condition_variable came;
     std::deque<TokenStream::Item> items;
     std::function<void()> waker;
-    std::atomic<bool> cancelled{false};
+    std::atomic<bool> cancelled{false}, thinking_ends{false};
 
     void push(TokenStream::Item item) {
       const std::lock_guard lock(mutex);
@@ -75,14 +80,14 @@ class FakeEngine final : public Engine {
     }
   };
   class Stream;
-  void emit(const std::shared_ptr<Shared>& shared, const FakeScript& script, const Prompt& prompt, int64_t max_tokens,
-            int top);
+  void emit(const std::shared_ptr<Shared>& shared, FakeScript script, const Prompt& prompt, int64_t max_tokens, int top);
 
   const int64_t context_;
-  mutable std::mutex mutex_;  // guards the five below
+  mutable std::mutex mutex_;  // guards the six below
   FakeScript script_;
   Prompt last_prompt_;
   SamplingParams last_params_;
+  std::vector<SamplingParams> all_params_;
   std::optional<Error> refusal_;
   std::vector<std::thread> threads_;
   std::atomic<int> submitted_{0}, cancelled_{0}, running_{0};
@@ -111,6 +116,7 @@ class FakeEngine::Stream final : public TokenStream {
     if (!shared_->items.empty()) shared_->waker();
   }
   void cancel() override { shared_->cancelled = true; }
+  void end_thinking() override { shared_->thinking_ends = true; }
 
  private:
   std::optional<Item> take() {
@@ -132,19 +138,25 @@ inline std::unique_ptr<TokenStream> FakeEngine::submit(Prompt prompt, SamplingPa
   ++running_;
   last_prompt_ = prompt;
   last_params_ = params;
+  all_params_.push_back(params);
   const auto shared = std::make_shared<Shared>();
   threads_.emplace_back([this, shared, script = script_, prompt = std::move(prompt), max = params.max_tokens,
                          top = params.logprobs] { emit(shared, script, prompt, max, top); });
   return std::make_unique<Stream>(shared);
 }
 
-inline void FakeEngine::emit(const std::shared_ptr<Shared>& shared, const FakeScript& script, const Prompt& prompt,
+inline void FakeEngine::emit(const std::shared_ptr<Shared>& shared, FakeScript script, const Prompt& prompt,
                              int64_t max_tokens, int top) {
   using Item = TokenStream::Item;
   Item done{Item::Kind::kDone, {}, script.finish, script.error_code, script.error_message, {}};
   done.stats.prompt_tokens = static_cast<int64_t>(prompt.token_ids.size());
-  const auto n = static_cast<int64_t>(script.ids.size());
+  auto n = static_cast<int64_t>(script.ids.size());
   for (int64_t i = 0; script.endless || i < n || script.hold; ++i) {
+    if (shared->thinking_ends && !script.after_thinking.empty()) {
+      script = {.ids = std::move(script.after_thinking)};
+      n = static_cast<int64_t>(script.ids.size());
+      i = 0;
+    }
     if (shared->cancelled) {
       done.finish = FinishReason::kCancelled;
       ++cancelled_;

@@ -55,4 +55,9 @@ inline constexpr std::string_view kPng =
     "7PUHBqJ88vLdZwaifPLm4zcGonzy/stPBqJ88un7HwaifPL1138Gonzy4y8TA1E++c3AykCUT/4xczAQ5RNGNm4GonzCwsnHQJRP2HkEGYjyCb"
     "DUYSDKJ8BSh4EonwBLHQDNvnYPwxhIdAAAAABJRU5ErkJggg==";
 
+// A PNG of 64 x 64 pixels of one colour: large enough for a video.
+inline constexpr std::string_view kFrame =
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAT0lEQVR42u3PQQkAAAgEsEty/aMYywi+hcEKLNO+FgEBAQEBAQEB"
+    "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQGBywLKp0DxvxLbjwAAAABJRU5ErkJggg==";
+
 }  // namespace qvl

@@ -555,6 +555,21 @@ TEST_P(LocalEngineTest, AThinkingBudgetForcesTheAnswer) {
   EXPECT_EQ(std::vector<float>(got.logprobs.begin() + 9, got.logprobs.end()), rest.logprobs);
 }
 
+TEST_P(LocalEngineTest, AThoughtEndsWhenItIsTold) {
+  const auto running = engine(options());
+  const auto stream = running->submit(text(20, 1), thinking(60, -1, 4));
+  std::vector<int32_t> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(stream->next().token.id);
+  stream->end_thinking();
+  for (auto item = stream->next(); item.kind == TokenStream::Item::Kind::kToken; item = stream->next()) ids.push_back(item.token.id);
+  const std::vector<int32_t> closing = {198, kThinkEnd, 271};
+  const auto at = std::search(ids.begin(), ids.end(), closing.begin(), closing.end());
+  ASSERT_NE(at, ids.end());
+  EXPECT_LT(at - ids.begin(), 50);  // long before the budget would have ended it, at 53
+  EXPECT_EQ(ids.size(), 60u);       // and the answer took the rest, without a second end
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), kThinkEnd), 1);
+}
+
 TEST_P(LocalEngineTest, AnEndOfTextInsideTheThoughtIsNoEnd) {
   const Prompt prompt = text(20, 1);
   SamplingParams plain = greedy(30);

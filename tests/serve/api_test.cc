@@ -2,27 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "serve/static_files.h"
-#include "tests/serve/test_server.h"
+#include "tests/serve/events.h"
 
 namespace qvl {
 namespace {
-
-std::vector<Json> events_of(const std::string& body) {
-  std::vector<Json> events;
-  for (size_t at = 0; (at = body.find("data: ", at)) != body.npos;) {
-    const size_t end = body.find("\n\n", at);
-    const std::string data = body.substr(at + 6, end - at - 6);
-    if (data != "[DONE]") events.push_back(Json::parse(data));
-    at = end;
-  }
-  return events;
-}
-
-Json ask(std::string_view fields) {
-  Json json = {{"messages", Json::array({{{"role", "user"}, {"content", "hi"}}})}};
-  json.update(Json::parse(fields));
-  return json;
-}
 
 TEST(OpenAi, WholeAnswer) {
   TestServer server;
@@ -116,11 +99,19 @@ TEST(OpenAi, ToolCalls) {
   EXPECT_NE(tiny_tokenizer().decode(server.engine.last_prompt().token_ids, false).find("\"name\": \"f\""),
             std::string::npos);
   const auto events = events_of(server.chat(ask("{\"stream\":true," + tools + "}").dump()).body);
-  ASSERT_EQ(events.size(), 4u);
+  ASSERT_GE(events.size(), 4u);
   EXPECT_EQ(events[1]["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"], "");
   EXPECT_EQ(events[1]["choices"][0]["delta"]["tool_calls"][0]["function"]["name"], "f");
   EXPECT_EQ(events[1]["choices"][0]["delta"]["tool_calls"][0]["index"], 0);
-  EXPECT_EQ(events[2]["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"], "{\"a\": 1}");
+  std::string arguments;
+  for (size_t i = 2; i + 1 < events.size(); ++i) {
+    const Json& piece = events[i]["choices"][0]["delta"]["tool_calls"][0];
+    EXPECT_EQ(piece["index"], 0);
+    EXPECT_FALSE(piece.contains("id"));
+    arguments += piece["function"]["arguments"].get<std::string>();
+  }
+  EXPECT_EQ(arguments, "{\"a\": 1}");
+  EXPECT_EQ(events.back()["choices"][0]["finish_reason"], "tool_calls");
   // "none" hides the tools from the model.
   server.chat(ask("{\"tool_choice\":\"none\"," + tools + "}").dump());
   EXPECT_EQ(tiny_tokenizer().decode(server.engine.last_prompt().token_ids, false).find("\"name\""), std::string::npos);
@@ -161,8 +152,6 @@ TEST(OpenAi, FieldsReachTheEngine) {
   EXPECT_EQ(params.logprobs, 0);
   server.chat(ask(R"({"model":"demo-thinking","thinking_token_budget":12})").dump());
   EXPECT_EQ(server.engine.last_params().thinking->max_thinking_tokens, 12);
-  server.chat(ask(R"({"model":"demo-thinking","reasoning_effort":"none"})").dump());
-  EXPECT_EQ(server.engine.last_params().thinking->max_thinking_tokens, 0);
 }
 
 TEST(OpenAi, EngineErrors) {

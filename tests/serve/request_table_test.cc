@@ -27,11 +27,12 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   text = std::move(out);
 }
 
-// $M a good messages field, $PNG a picture, $BYTES(hex), $KEYS(n) so many members, $R(text,n) n copies of text, in
+// $M a good messages field, $PNG a picture, $FRAME one for videos, $BYTES(hex), $KEYS(n) so many members, $R(text,n) n copies of text, in
 // which $COMMA is a comma.
 std::string expand(std::string text) {
   replace_all(text, "$M", "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]");
   replace_all(text, "$PNG", kPng);
+  replace_all(text, "$FRAME", kFrame);
   for (size_t at = text.find("$BYTES("); at != text.npos; at = text.find("$BYTES(", at)) {
     const size_t end = text.find(')', at);
     std::string bytes;

@@ -236,7 +236,7 @@ class SchemaCompiler {
     const Json& properties = schema.contains("properties") ? schema["properties"] : none;
     std::set<std::string> required;
     if (schema.contains("required")) required = schema["required"].get<std::set<std::string>>();
-    Json additional = schema.contains("additionalProperties") ? schema["additionalProperties"] : Json(properties.empty());
+    Json additional = schema.contains("additionalProperties") ? schema["additionalProperties"] : Json(!schema.contains("properties"));
 
     struct Member {
       GrammarExpr text;
@@ -442,9 +442,11 @@ Grammar tool_call_grammar(const std::vector<ToolSchema>& tools, ToolCalls calls)
   const auto marker = [](const MarkerToken& m) { return expr_text(std::string(1, static_cast<char>(m.byte))); };
   std::vector<GrammarExpr> bodies;
   for (const ToolSchema& tool : tools) {
+    Json parameters = tool.parameters;
+    if (parameters.is_object() && written_types(parameters).size() > 1 && !parameters.contains("type")) parameters["type"] = "object";
     GrammarExpr arguments = tool.free              ? json.any_object()
-                            : tool.parameters.is_null() ? expr_text("{}")
-                                                        : SchemaCompiler(builder, json, tool.parameters, tool.path).compile();
+                            : parameters.is_null() ? expr_text("{}")
+                                                   : SchemaCompiler(builder, json, parameters, tool.path).compile();
     bodies.push_back(expr_sequence({expr_text(fmt::format("\n{{\"name\": {}, \"arguments\": ", dump_json(tool.name))), std::move(arguments), expr_text("}\n")}));
   }
   const int call_rule = builder.add_rule("a call");

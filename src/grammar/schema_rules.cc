@@ -143,7 +143,7 @@ bool requires_property(const Json& schema, const std::string& name) {
 
 bool writes_only_named(const Json& schema) {
   if (schema.contains("additionalProperties")) return schema["additionalProperties"] == false;
-  return schema.contains("properties") && !schema["properties"].empty();
+  return schema.contains("properties");
 }
 
 bool disjoint_objects(const Json& a, const Json& b) {

@@ -24,7 +24,7 @@ class GrammarStore {
   const Tokenizer& tokenizer() const { return tokenizer_; }
   size_t entries() const;
 
-  static constexpr size_t kMaxEntries = 32, kMaxBytes = size_t{12} << 20;
+  static constexpr size_t kMaxEntries = 32, kMaxBytes = size_t{8} << 20;
 
  private:
   struct Entry {

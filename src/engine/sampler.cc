@@ -236,7 +236,9 @@ std::span<const Candidate> Sampler::distribution(std::span<const float> logits, 
                                                  std::span<const uint64_t> allowed) {
   const auto values = adjusted(logits, banned, allowed);
   const float best = find_maxima(values);
-  if (best == kNever) throw Error(ErrorKind::kInternal, "no_token_left", "no token is left to choose: every one is banned");
+  if (best == kNever) {
+    throw Error(ErrorKind::kInternal, allowed.empty() ? "nan_logits" : "no_token_left", "no token is left to choose: every one is banned");
+  }
   if (params_.temperature <= 0) {
     const auto block = static_cast<size_t>(std::find(maxima_.begin(), maxima_.end(), best) - maxima_.begin());
     const auto id = std::find(values.begin() + static_cast<std::ptrdiff_t>(block * kBlock), values.end(), best) - values.begin();

@@ -26,7 +26,7 @@ class Sampler {
   Sampler(SamplingParams params, std::span<const int32_t> prompt_ids, int32_t valid_tokens);
 
   // logits: [vocab], raw. banned: ids that may not be chosen now. allowed: one bit an id, empty where all may be.
-  // Errors: kInternal "nan_logits" where no finite logit is left, "no_token_left" where banned and allowed leave none.
+  // Errors: kInternal "nan_logits" where no finite logit is left, "no_token_left" where `allowed` leaves none.
   TokenEvent sample(std::span<const float> logits, std::span<const int32_t> banned, std::span<const uint64_t> allowed = {});
   // Every generated token, forced ones included, in order.
   void accept(int32_t id);

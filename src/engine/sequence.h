@@ -47,7 +47,7 @@ class ThinkingWatch {
  public:
   ThinkingWatch() = default;
   // tidy: what is forced at the end of a budget follows </think> also where the model writes it by itself.
-  ThinkingWatch(const ThinkingBudget& budget, int64_t max_tokens, bool tidy);
+  ThinkingWatch(const ThinkingBudget& budget, int64_t max_tokens, bool tidy = false);
   // Before sampling: a token to take instead of a sampled one, if any.
   std::optional<int32_t> forced();
   // True while ending the answer here would leave it empty.

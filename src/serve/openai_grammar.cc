@@ -45,7 +45,9 @@ std::optional<Form> guided_json(const Fields& fields, Json& parsed) {
   if (!schema) return std::nullopt;
   if (schema->is_string()) {
     const auto& text = schema->get_ref<const std::string&>();
-    if (text.size() > kMaxSchemaBytes) too_large("guided_json", kMaxSchemaBytes);
+    if (text.size() > kMaxSchemaBytes) {
+      throw Error(ErrorKind::kInvalidRequest, "invalid_schema", fmt::format("guided_json: expected at most {} bytes", kMaxSchemaBytes), "guided_json");
+    }
     parsed = parse_json(text, "guided_json", ErrorKind::kInvalidRequest, "invalid_schema");
     schema = &parsed;
   }
@@ -53,15 +55,16 @@ std::optional<Form> guided_json(const Fields& fields, Json& parsed) {
 }
 
 std::optional<Form> gbnf(const Fields& fields) {
-  const auto text = fields.string("grammar", kMaxGrammarBytes);
+  const auto text = fields.string("grammar");
   if (!text || text->empty()) return std::nullopt;  // llama-server's clients send an empty one for none
-  return Form{"grammar", "gbnf:" + *text, [text] {
-                try {
-                  return parse_gbnf(*text);
-                } catch (const Error& e) {
-                  throw Error(e.kind, e.code, fmt::format("grammar: {}", e.what()), "grammar");
-                }
-              }};
+  const auto compile = [text] {
+    try {
+      return parse_gbnf(*text);
+    } catch (const Error& e) {
+      throw Error(e.kind, e.code, fmt::format("grammar: {}", e.what()), "grammar");
+    }
+  };
+  return Form{"grammar", "gbnf:" + *text, compile};
 }
 
 // The name that tool_choice demands; "" any of them. nullopt: none is demanded.

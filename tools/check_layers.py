@@ -7,11 +7,12 @@ import pathlib
 import re
 import sys
 
-LINE = ["base", "tensor", "ops", "cpu", "vulkan", "weights", "text", "media", "model", "cache", "engine", "chat", "serve", "app"]
+LINE = ["base", "tensor", "ops", "cpu", "vulkan", "weights", "text", "grammar", "media", "model", "cache", "engine", "chat", "serve", "app"]
 # Siblings on the line that must stay strangers although one stands before the other.
 NEVER = {("weights", "cpu"), ("weights", "ops"), ("text", "tensor"), ("text", "cpu"), ("text", "weights"), ("media", "cpu"),
          ("media", "tensor"), ("media", "weights"), ("media", "text"), ("model", "cpu"), ("model", "text"), ("engine", "text"),
-         ("engine", "cpu"), ("chat", "cpu"), ("serve", "cpu")}
+         ("engine", "cpu"), ("engine", "grammar"), ("grammar", "tensor"), ("grammar", "ops"), ("grammar", "cpu"),
+         ("grammar", "weights"), ("model", "grammar"), ("media", "grammar"), ("chat", "cpu"), ("serve", "cpu")}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 

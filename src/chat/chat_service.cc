@@ -69,6 +69,7 @@ SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& re
   params.logprobs = request.logprobs;
   params.priority = request.priority;
   params.thinking = thinking_budget(model, request, params.max_tokens);
+  if (request.grammar) params.constraint = constraint_factory(*model.tokenizer, request.grammar);
   return params;
 }
 

@@ -29,6 +29,7 @@ struct SamplingRequest {
   int logprobs = -1;                             // alternatives reported; -1: no log probabilities
   std::optional<int64_t> thinking_token_budget;  // tokens of reasoning; Thinking template only
   int priority = 0;                              // lower first
+  std::shared_ptr<const VocabularyGrammar> grammar;  // that the answer follows, after its reasoning
 };
 
 struct ChatRequest {

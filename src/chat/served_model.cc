@@ -33,6 +33,7 @@ SamplingDefaults sampling_defaults(TemplateKind kind, const GenerationConfig& ge
 
 const ServedModel& ModelRegistry::add(ServedModel model) {
   model.defaults = sampling_defaults(model.template_kind, model.generation);
+  model.grammars = std::make_shared<GrammarStore>(*model.tokenizer);
   model.longest_token_bytes = longest_token(*model.tokenizer);
   model.remembered = remembered_;
   models_.push_back(std::make_unique<const ServedModel>(std::move(model)));

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "chat/answer_grammar.h"
 #include "chat/picture_memory.h"
 #include "engine/engine.h"
 #include "media/preprocess.h"
@@ -37,6 +38,7 @@ struct ServedModel {
   int64_t created = 0;  // seconds since 1970
   std::string owned_by = "qwen3vl";
 
+  std::shared_ptr<GrammarStore> grammars;  // set by ModelRegistry::add
   SamplingDefaults defaults;         // set by ModelRegistry::add
   std::shared_ptr<PictureMemory> remembered;  // set by ModelRegistry::add, which shares it among its models
   size_t longest_token_bytes = 256;  // set by ModelRegistry::add; bounds the tokens of a text from below

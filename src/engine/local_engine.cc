@@ -70,6 +70,7 @@ class LocalEngine : public Engine {
   void advance(const StepPlan& plan, std::span<const float> logits);
   void take_tokens(Sequence& s, const StepPlan::Guess& guess, std::span<const float> logits);
   bool choose_token(Sequence& s, std::span<const float> logits);
+  TokenEvent sample(Sequence& s, std::span<const float> logits);
   bool is_stop(const Sequence& s, int32_t id) const;
   std::vector<int32_t> banned(const Sequence& s) const;
   void finish(Sequence& s, FinishReason reason, const std::string& code = "", const std::string& message = "");
@@ -80,6 +81,7 @@ class LocalEngine : public Engine {
   Scheduler scheduler_;
   ModelRunner runner_;
   std::vector<PassCost> pass_costs_;  // by answers in a pass, less one
+  std::vector<uint64_t> allowed_;     // by a constraint; kept so that no token allocates
 
   std::mutex mutex_;  // guards arrived_
   std::condition_variable came_;
@@ -176,6 +178,19 @@ bool LocalEngine::step() {
 bool answers(const StepPlan::Part& part) { return part.sequence->generated() > 0; }
 bool only_answers(const StepPlan& plan) { return std::all_of(plan.parts.begin(), plan.parts.end(), answers); }
 
+bool constrained(const Sequence& s) { return s.constraint != nullptr && s.thinking.answering(); }
+
+// Where a constraint leaves one text to come, its tokens: nearly always right, so that they are worth their rows.
+bool foresee(StepPlan::Part& part, int64_t most) {
+  Sequence& s = *part.sequence;
+  if (!constrained(s)) return false;
+  auto ids = s.constraint->foreseen(most);
+  if (ids.empty()) return false;
+  part.guess = {.context = 0, .ids = std::move(ids), .verified = 0};
+  part.guess.verified = part.guess.ids.size();
+  return true;
+}
+
 // Adds to each answer what may follow it, and decides how much of that is verified.
 void LocalEngine::guess(StepPlan& plan) {
   constexpr int64_t kPlainTokens = 3;  // at the start of an answer: they show what a pass costs with this context
@@ -191,6 +206,11 @@ void LocalEngine::guess(StepPlan& plan) {
     Sequence& s = *part.sequence;
     const int64_t most = std::min<int64_t>(kMostGuessRows - count - extra, s.max_tokens - s.generated() - 1);
     if (!answers(part) || most <= 0) continue;
+    if (foresee(part, most)) {
+      extra += static_cast<int>(part.guess.verified);
+      tokens += static_cast<double>(part.guess.verified);
+      continue;
+    }
     if (!s.lookup) s.lookup.emplace(s.prompt_tokens() + s.max_tokens);
     const auto match = s.lookup->find(s.tokens);
     if (match.length == 0) continue;
@@ -280,8 +300,8 @@ void LocalEngine::advance(const StepPlan& plan, std::span<const float> logits) {
     logits = logits.subspan(values);
     try {
       take_tokens(s, part.guess, rows);
-    } catch (const Error& e) {
-      finish(s, FinishReason::kError, e.code, e.what());
+    } catch (const std::exception& e) {
+      fail(s, e);
     }
   }
 }
@@ -308,10 +328,26 @@ void LocalEngine::take_tokens(Sequence& s, const StepPlan::Guess& guess, std::sp
     ++s.computed;
     if (!choose_token(s, logits.subspan(i * vocab, vocab)) || i >= guess.ids.size()) return;
     const bool right = s.tokens.back() == guess.ids[i];
-    s.guessing.learn(guess.context + static_cast<int>(i), right);
+    if (guess.context > 0) s.guessing.learn(guess.context + static_cast<int>(i), right);
     if (!right) return;
     if (i < guess.verified) ++s.stats.accepted_tokens;
   }
+}
+
+TokenEvent LocalEngine::sample(Sequence& s, std::span<const float> logits) {
+  const auto never = banned(s);
+  if (!constrained(s)) return s.sampler.sample(logits, never);
+  const size_t words = s.constraint->words();
+  allowed_.assign(std::max(words, (logits.size() + 63) / 64), 0);
+  s.constraint->fill_mask(std::span(allowed_).first(words));
+  const auto allow_stop = [&](int32_t id) {
+    if (id >= 0 && static_cast<size_t>(id) / 64 < allowed_.size() && is_stop(s, id)) allowed_[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
+  };
+  if (s.constraint->can_end()) {
+    std::for_each(options_.stop_token_ids.begin(), options_.stop_token_ids.end(), allow_stop);
+    std::for_each(s.params.stop_token_ids.begin(), s.params.stop_token_ids.end(), allow_stop);
+  }
+  return s.sampler.sample(logits, never, allowed_);
 }
 
 // False: the answer is over, and the sequence gone.
@@ -325,7 +361,7 @@ bool LocalEngine::choose_token(Sequence& s, std::span<const float> logits) {
   if (s.stream->end_thinking && s.thinking.thinking()) s.thinking.close();
   auto forced = s.thinking.forced();
   if (!forced) {
-    event = s.sampler.sample(logits, banned(s));
+    event = sample(s, logits);
     if (is_stop(s, event.id)) {
       if (!s.thinking.thinking()) {
         s.stats.stop_token_id = event.id;
@@ -340,13 +376,15 @@ bool LocalEngine::choose_token(Sequence& s, std::span<const float> logits) {
     event = s.sampler.event_for(*forced, logits);
     event.forced = true;
   }
+  if (!forced && constrained(s)) s.constraint->accept(event.id);
   s.sampler.accept(event.id);
   s.thinking.accept(event.id);
   s.tokens.push_back(event.id);
   ++s.stats.completion_tokens;
   s.stream->push({.kind = TokenStream::Item::Kind::kToken, .token = std::move(event), .finish = {}, .error_code = {}, .error_message = {}, .stats = {}});
-  if (s.generated() < s.max_tokens) return true;
-  finish(s, FinishReason::kLength);
+  const bool complete = constrained(s) && s.constraint->ended();
+  if (!complete && s.generated() < s.max_tokens) return true;
+  finish(s, complete ? FinishReason::kStop : FinishReason::kLength);
   return false;
 }
 

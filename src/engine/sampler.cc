@@ -57,6 +57,18 @@ void each_from(std::span<const float> values, std::span<const float> maxima, flo
   }
 }
 
+// Numbers that are none stay: find_maxima() must see them.
+void keep_allowed(std::span<float> values, std::span<const uint64_t> allowed) {
+  for (size_t begin = 0; begin < values.size(); begin += 64) {
+    const uint64_t bits = begin / 64 < allowed.size() ? allowed[begin / 64] : 0;
+    if (bits == ~uint64_t{0}) continue;
+    const auto part = values.subspan(begin, std::min<size_t>(64, values.size() - begin));
+    for (size_t i = 0; i < part.size(); ++i) {
+      if ((bits >> i & 1) == 0 && part[i] == part[i]) part[i] = kNever;
+    }
+  }
+}
+
 }  // namespace
 
 Sampler::Sampler(SamplingParams params, std::span<const int32_t> prompt_ids, int32_t valid_tokens)
@@ -75,9 +87,9 @@ bool Sampler::adjusts(std::span<const int32_t> banned) const {
 }
 
 // The logits of the tokens that exist, with penalties and bias; themselves where there are none.
-std::span<const float> Sampler::adjusted(std::span<const float> logits, std::span<const int32_t> banned) {
+std::span<const float> Sampler::adjusted(std::span<const float> logits, std::span<const int32_t> banned, std::span<const uint64_t> allowed) {
   if (valid_tokens_ > 0) logits = logits.first(std::min(logits.size(), at(valid_tokens_)));
-  if (!adjusts(banned)) return logits;
+  if (!adjusts(banned) && allowed.empty()) return logits;
   values_.assign(logits.begin(), logits.end());
   const auto known = [&](int32_t id) { return id >= 0 && at(id) < values_.size(); };
   const auto repeat = [&](int32_t id) {
@@ -100,6 +112,7 @@ std::span<const float> Sampler::adjusted(std::span<const float> logits, std::spa
   for (const int32_t id : banned) {
     if (known(id)) values_[at(id)] = kNever;
   }
+  if (!allowed.empty()) keep_allowed(values_, allowed);
   return values_;
 }
 
@@ -219,10 +232,13 @@ void Sampler::normalise() {
   for (auto& c : candidates_) c.probability = static_cast<float>(c.probability / mass);
 }
 
-std::span<const Candidate> Sampler::distribution(std::span<const float> logits, std::span<const int32_t> banned) {
-  const auto values = adjusted(logits, banned);
+std::span<const Candidate> Sampler::distribution(std::span<const float> logits, std::span<const int32_t> banned,
+                                                 std::span<const uint64_t> allowed) {
+  const auto values = adjusted(logits, banned, allowed);
   const float best = find_maxima(values);
-  if (best == kNever) throw Error(ErrorKind::kInternal, "nan_logits", "no token is left to choose: every one is banned");
+  if (best == kNever) {
+    throw Error(ErrorKind::kInternal, allowed.empty() ? "nan_logits" : "no_token_left", "no token is left to choose: every one is banned");
+  }
   if (params_.temperature <= 0) {
     const auto block = static_cast<size_t>(std::find(maxima_.begin(), maxima_.end(), best) - maxima_.begin());
     const auto id = std::find(values.begin() + static_cast<std::ptrdiff_t>(block * kBlock), values.end(), best) - values.begin();
@@ -237,8 +253,8 @@ std::span<const Candidate> Sampler::distribution(std::span<const float> logits, 
   return candidates_;
 }
 
-TokenEvent Sampler::sample(std::span<const float> logits, std::span<const int32_t> banned) {
-  const auto candidates = distribution(logits, banned);
+TokenEvent Sampler::sample(std::span<const float> logits, std::span<const int32_t> banned, std::span<const uint64_t> allowed) {
+  const auto candidates = distribution(logits, banned, allowed);
   int32_t chosen = candidates[0].id;
   if (candidates.size() > 1) {
     // The float32 probabilities sum to one only nearly; without their true sum the last candidate would get the rest.

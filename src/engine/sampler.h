@@ -25,19 +25,21 @@ class Sampler {
   // valid_tokens: ids from there on are never chosen (rows of the embedding that belong to no token); <= 0: all are valid.
   Sampler(SamplingParams params, std::span<const int32_t> prompt_ids, int32_t valid_tokens);
 
-  // logits: [vocab], raw. banned: ids that may not be chosen now. Errors: kInternal "nan_logits" where no finite logit is left.
-  TokenEvent sample(std::span<const float> logits, std::span<const int32_t> banned);
+  // logits: [vocab], raw. banned: ids that may not be chosen now. allowed: one bit an id, empty where all may be.
+  // Errors: kInternal "nan_logits" where no finite logit is left, "no_token_left" where `allowed` leaves none.
+  TokenEvent sample(std::span<const float> logits, std::span<const int32_t> banned, std::span<const uint64_t> allowed = {});
   // Every generated token, forced ones included, in order.
   void accept(int32_t id);
 
   // What sample() draws from, valid until the next call: best first where top-p chose them, else by id; temperature 0 gives one
   // candidate.
-  std::span<const Candidate> distribution(std::span<const float> logits, std::span<const int32_t> banned);
+  std::span<const Candidate> distribution(std::span<const float> logits, std::span<const int32_t> banned,
+                                          std::span<const uint64_t> allowed = {});
   TokenEvent event_for(int32_t id, std::span<const float> logits);  // with the logprobs that were asked for
 
  private:
   bool adjusts(std::span<const int32_t> banned) const;
-  std::span<const float> adjusted(std::span<const float> logits, std::span<const int32_t> banned);
+  std::span<const float> adjusted(std::span<const float> logits, std::span<const int32_t> banned, std::span<const uint64_t> allowed);
   float find_maxima(std::span<const float> values);
   float bound_of_top(size_t count);
   void gather(std::span<const float> values, float best);

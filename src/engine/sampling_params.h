@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/token_constraint.h"
+
 namespace qvl {
 
 // Forces an end of the reasoning, so that an answer always follows it.
@@ -33,6 +35,7 @@ struct SamplingParams {
   int logprobs = -1;                    // -1: none; else the number of alternatives reported (0..20)
   std::optional<ThinkingBudget> thinking;
   int priority = 0;  // lower first
+  ConstraintFactory constraint;  // of the answer, from its first token after the thought on; absent: anything
 };
 
 }  // namespace qvl

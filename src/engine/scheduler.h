@@ -20,7 +20,7 @@ struct SchedulerOptions {
 struct StepPlan {
   // What may follow a sequence's last token. The first `verified` ids get rows of the pass, the others are only watched.
   struct Guess {
-    int context = 0;  // tokens that agreed where it was found
+    int context = 0;  // tokens that agreed where it was found; 0: foreseen by the request's constraint
     std::vector<int32_t> ids;
     size_t verified = 0;
   };

@@ -42,8 +42,8 @@ void StreamState::set_waker(std::function<void()> waker) {
   if (some && waker_) waker_();
 }
 
-ThinkingWatch::ThinkingWatch(const ThinkingBudget& budget, int64_t max_tokens)
-    : enabled_(true), budget_(budget), forced_ids_(budget.forced_ids) {
+ThinkingWatch::ThinkingWatch(const ThinkingBudget& budget, int64_t max_tokens, bool tidy)
+    : enabled_(true), tidy_(tidy), budget_(budget), forced_ids_(budget.forced_ids) {
   // Too few tokens for the whole text and an answer: then only the end itself.
   if (max_tokens <= std::ssize(forced_ids_)) forced_ids_ = {budget.end_token_id};
   const auto forced = std::ssize(forced_ids_);
@@ -63,6 +63,11 @@ void ThinkingWatch::accept(int32_t id) {
   if (!closed_) {
     ++thinking_tokens_;
     closed_ = id == budget_.end_token_id;
+    if (closed_ && tidy_ && !closing_) {
+      closing_ = true;
+      const auto end = std::find(forced_ids_.begin(), forced_ids_.end(), id);
+      forced_done_ = static_cast<size_t>(end - forced_ids_.begin()) + (end != forced_ids_.end() ? 1 : 0);
+    }
   } else if (std::find(budget_.forced_ids.begin(), budget_.forced_ids.end(), id) == budget_.forced_ids.end()) {
     ++answer_tokens_;  // the newlines between thought and answer are no answer yet
   }
@@ -71,7 +76,8 @@ void ThinkingWatch::accept(int32_t id) {
 Sequence::Sequence(uint64_t sequence_id, Prompt p, SamplingParams s, int64_t most_tokens, int32_t valid_tokens)
     : id(sequence_id), prompt(std::move(p)), params(std::move(s)), max_tokens(most_tokens), tokens(prompt.token_ids),
       sampler(params, prompt.token_ids, valid_tokens) {
-  if (params.thinking) thinking = ThinkingWatch(*params.thinking, max_tokens);
+  if (params.constraint) constraint = params.constraint();
+  if (params.thinking) thinking = ThinkingWatch(*params.thinking, max_tokens, constraint != nullptr);
   stats.prompt_tokens = prompt_tokens();
 }
 

@@ -46,18 +46,21 @@ class StreamState {
 class ThinkingWatch {
  public:
   ThinkingWatch() = default;
-  ThinkingWatch(const ThinkingBudget& budget, int64_t max_tokens);
+  // tidy: what is forced at the end of a budget follows </think> also where the model writes it by itself.
+  ThinkingWatch(const ThinkingBudget& budget, int64_t max_tokens, bool tidy = false);
   // Before sampling: a token to take instead of a sampled one, if any.
   std::optional<int32_t> forced();
   // True while ending the answer here would leave it empty.
   bool answer_is_empty() const { return enabled_ && answer_tokens_ == 0; }
   bool thinking() const { return enabled_ && !closed_; }
+  // The thought, if there is one, has ended with all that is forced after it.
+  bool answering() const { return !enabled_ || (closed_ && (!closing_ || forced_done_ >= forced_ids_.size())); }
   // The model wants to stop while it still thinks: close the thought instead.
   void close() { closing_ = true; }
   void accept(int32_t id);
 
  private:
-  bool enabled_ = false, closed_ = false, closing_ = false;
+  bool enabled_ = false, tidy_ = false, closed_ = false, closing_ = false;
   int64_t limit_ = 0, thinking_tokens_ = 0, answer_tokens_ = 0;
   size_t forced_done_ = 0;
   ThinkingBudget budget_;
@@ -85,6 +88,7 @@ struct Sequence {
   std::unique_ptr<VisionTower::Run> vision_run;                 // of visual features.size()
   Sampler sampler;
   ThinkingWatch thinking;
+  std::unique_ptr<TokenConstraint> constraint;  // nullptr: anything may come
   std::optional<PromptLookup> lookup;  // from the first guess on
   GuessPolicy guessing;
   std::shared_ptr<StreamState> stream = std::make_shared<StreamState>();

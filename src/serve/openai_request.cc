@@ -1,6 +1,7 @@
 #include "serve/openai_request.h"
 
 #include "serve/fields.h"
+#include "serve/openai_grammar.h"
 #include "serve/openai_messages.h"
 #include "serve/openai_parts.h"
 #include "serve/openai_sampling.h"
@@ -20,7 +21,6 @@ void read_logprobs(const Fields& fields, SamplingRequest& sampling) {
 
 void read_tools(const Fields& fields, ChatInput& input) {
   const Json* tools = fields.array("tools", kMaxTools);
-  std::vector<std::string> names;
   for (size_t i = 0; tools && i < tools->size(); ++i) {
     const std::string path = fmt::format("tools[{}]", i);
     const Json& tool = (*tools)[i];
@@ -30,51 +30,10 @@ void read_tools(const Fields& fields, ChatInput& input) {
     if (type.value_or("function") != "function") invalid_value(path + ".type", "expected \"function\"");
     const Json* function = entry.object("function");
     if (!function) missing_required(path + ".function");
-    const auto name = Fields(*function, path + ".function").string("name", 256);
-    if (!name) missing_required(path + ".function.name");
-    names.push_back(*name);
+    if (!Fields(*function, path + ".function").string("name", 256)) missing_required(path + ".function.name");
   }
   if (tools && dump_json(*tools).size() > kMaxToolBytes) too_large("tools", kMaxToolBytes);
   if (tools && !tools->empty()) input.tools = *tools;
-  const Json* choice = fields.find("tool_choice");
-  if (!choice) return;
-  if (choice->is_string()) {
-    const auto& value = choice->get_ref<const std::string&>();
-    if (value == "none") {
-      input.tools = Json();
-    } else if (value == "required") {
-      names.empty() ? invalid_value("tool_choice", "expected tools beside it")
-                    : unsupported("tool_choice", "only auto and none are supported yet");
-    } else if (value != "auto") {
-      invalid_value("tool_choice", "expected none, auto, required or a function");
-    }
-    return;
-  }
-  if (!choice->is_object()) invalid_type("tool_choice", "a string or an object", *choice);
-  const Json* function = Fields(*choice, "tool_choice").object("function");
-  if (!function) missing_required("tool_choice.function");
-  const auto name = Fields(*function, "tool_choice.function").string("name");
-  if (!name) missing_required("tool_choice.function.name");
-  for (const std::string& known : names) {
-    if (known == *name) unsupported("tool_choice", "only auto and none are supported yet");
-  }
-  invalid_value("tool_choice", fmt::format("no tool has the name \"{}\"", printable(*name)));
-}
-
-void read_response_format(const Fields& fields) {
-  const Json* format = fields.object("response_format");
-  if (!format) return;
-  const Fields entry(*format, "response_format");
-  const auto type = entry.string("type");
-  if (!type) invalid_type("response_format.type", "text, json_object or json_schema", Json());
-  if (*type == "text") return;
-  if (*type == "json_schema") {
-    const Json* schema = entry.object("json_schema");
-    if (!schema || !Fields(*schema).has("schema")) missing_required("response_format.json_schema.schema");
-  } else if (*type != "json_object") {
-    invalid_value("response_format.type", "expected text, json_object or json_schema");
-  }
-  unsupported("response_format", "answers held to a schema are not supported yet; ask for JSON in the prompt");
 }
 
 void read_template_kwargs(const Fields& fields, ChatInput& input) {
@@ -94,7 +53,7 @@ void read_template_kwargs(const Fields& fields, ChatInput& input) {
 
 // Fields of chats alone that would change the answer.
 void refuse_unsupported_chat(const Fields& fields) {
-  for (const char* name : {"image_embeds", "images", "chat_template", "grammar", "guided_json", "guided_regex",
+  for (const char* name : {"image_embeds", "images", "chat_template", "guided_regex",
                            "guided_choice", "guided_grammar", "structured_outputs", "json_schema", "functions",
                            "function_call", "audio", "documents", "web_search_options"}) {
     if (fields.has(name)) unsupported(name, "not supported by this server");
@@ -138,7 +97,7 @@ OpenAiChatRequest read_openai_chat(Json& json, const ModelRegistry& models) {
   read_tools(fields, out.chat.input);
   out.chat.stream_tool_calls = out.stream;
   out.chat.single_tool_call = fields.boolean("parallel_tool_calls") == false;
-  read_response_format(fields);
+  read_answer_grammar(fields, out.chat);
   read_template_kwargs(fields, out.chat.input);
   read_messages(json["messages"], out.chat.input);
   read_media_kwargs(json, out.chat.input);

@@ -1,0 +1,165 @@
+#include "grammar/matcher.h"
+
+#include <algorithm>
+
+namespace qvl {
+namespace {
+
+constexpr size_t kKeptMasks = 24;       // of an answer's places
+constexpr size_t kTidyPlaces = 4'000;   // then those that are past are forgotten
+constexpr size_t kFewIds = 1'024;
+constexpr size_t kManyStates = 6;       // then one walk for all of them together is cheaper than their masks
+
+bool is_end(std::span<const ParseStates::Pair> kernel) { return kernel.size() == 1 && kernel[0].first == ParseStates::kBottom; }
+
+void set(std::span<uint64_t> words, int32_t id) { words[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64); }
+
+}  // namespace
+
+std::shared_ptr<const StateMask> VocabularyGrammar::find(int32_t state) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = masks_.find(state);
+  return found == masks_.end() ? nullptr : found->second;
+}
+
+size_t VocabularyGrammar::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return grammar_.bytes() + mask_bytes_;
+}
+
+void VocabularyGrammar::keep(int32_t state, std::shared_ptr<const StateMask> mask) const {
+  const std::lock_guard lock(mutex_);
+  if (mask->bytes() > kMaxMaskBytes) return;
+  if (mask_bytes_ + mask->bytes() > kMaxMaskBytes) masks_.clear(), mask_bytes_ = 0;
+  if (masks_.try_emplace(state, mask).second) mask_bytes_ += mask->bytes();
+}
+
+GrammarMatcher::GrammarMatcher(std::shared_ptr<const VocabularyGrammar> grammar)
+    : shared_(std::move(grammar)), states_(shared_->grammar()), place_(states_.begin()), path_(shared_->trie().longest() + 1) {}
+
+int32_t GrammarMatcher::after(std::string_view bytes) {
+  states_.start_work();
+  int32_t place = place_;
+  for (const char c : bytes) {
+    place = states_.next(place, static_cast<uint8_t>(c));
+    if (place == ParseStates::kDead) break;
+  }
+  return place;
+}
+
+bool GrammarMatcher::accept(std::string_view bytes) {
+  const int32_t place = after(bytes);
+  if (place == ParseStates::kDead) return false;
+  place_ = place;
+  tidy();
+  return true;
+}
+
+bool GrammarMatcher::accept_token(int32_t id) {
+  const auto bytes = shared_->trie().bytes(id);
+  return !bytes.empty() && accept(bytes);
+}
+
+bool GrammarMatcher::ended() const { return is_end(states_.kernel(place_)); }
+
+void GrammarMatcher::tidy() {
+  if (states_.size() < kTidyPlaces) return;
+  place_ = states_.keep_only(place_);
+  masks_.clear();
+}
+
+// Calls reached(node index, node, place) for each node in [begin, end) that the grammar reaches from `place`, which stands before
+// the first of them: all are of one depth or below it.
+template <typename Reached>
+void GrammarMatcher::walk(int32_t place, int32_t begin, int32_t end, Reached reached) {
+  const auto& nodes = shared_->trie().nodes();
+  if (begin >= end) return;
+  states_.count(static_cast<size_t>(end - begin) / 16);
+  path_[nodes[static_cast<size_t>(begin)].depth - 1u] = place;
+  for (int32_t i = begin; i < end;) {
+    const auto& node = nodes[static_cast<size_t>(i)];
+    const int32_t next = states_.next(path_[node.depth - 1u], node.byte);
+    if (next == ParseStates::kDead) {
+      i = node.end;
+      continue;
+    }
+    path_[node.depth] = next;
+    reached(i, node, next);
+    ++i;
+  }
+}
+
+std::shared_ptr<const StateMask> GrammarMatcher::state_mask(int32_t state) {
+  if (auto known = shared_->find(state)) return known;
+  const auto& trie = shared_->trie();
+  auto mask = std::make_shared<StateMask>();
+  mask->words.assign(trie.words(), 0);
+  size_t count = 0;
+  // Beginning with the state itself, where the rule may already have ended, is the caller's.
+  walk(states_.alone(state), 0, static_cast<int32_t>(trie.nodes().size()), [&](int32_t i, const TokenTrie::Node& node, int32_t place) {
+    if (node.token >= 0) set(mask->words, node.token), ++count;
+    if (states_.can_end(place) && node.end > i + 1) mask->rule_ends.push_back(i);
+  });
+  if (count <= kFewIds) {
+    for (int32_t id = 0; id < trie.tokens(); ++id) {
+      if (mask->words[static_cast<size_t>(id) / 64] >> (id % 64) & 1) mask->ids.push_back(id);
+    }
+    mask->words = {};
+  }
+  mask->rule_ends.shrink_to_fit();
+  shared_->keep(state, mask);
+  return mask;
+}
+
+// Longer tokens that end the rule on their way and go on with what follows it.
+void GrammarMatcher::add_after_end(const StateMask& mask, int32_t frames, std::span<uint64_t> words) {
+  if (mask.rule_ends.empty()) return;
+  const int32_t after = states_.after(frames);
+  if (is_end(states_.kernel(after))) return;
+  const auto& nodes = shared_->trie().nodes();
+  for (const int32_t end : mask.rule_ends) {
+    walk(after, end + 1, nodes[static_cast<size_t>(end)].end, [&](int32_t, const TokenTrie::Node& node, int32_t) {
+      if (node.token >= 0) set(words, node.token);
+    });
+  }
+}
+
+void GrammarMatcher::fill_mask(std::span<uint64_t> words) {
+  if (const auto known = masks_.find(place_); known != masks_.end()) {
+    std::copy(known->second.begin(), known->second.end(), words.begin());
+    return;
+  }
+  states_.start_work();
+  std::fill(words.begin(), words.end(), 0);
+  const auto kernel = states_.kernel(place_);
+  const std::vector<ParseStates::Pair> pairs(kernel.begin(), kernel.end());
+  if (pairs.size() > kManyStates) {
+    walk(place_, 0, static_cast<int32_t>(shared_->trie().nodes().size()), [&](int32_t, const TokenTrie::Node& node, int32_t) {
+      if (node.token >= 0) set(words, node.token);
+    });
+  }
+  for (const auto& [state, frames] : pairs) {
+    if (state == ParseStates::kBottom || pairs.size() > kManyStates) continue;
+    const auto mask = state_mask(state);
+    for (size_t w = 0; w < mask->words.size(); ++w) words[w] |= mask->words[w];
+    for (const int32_t id : mask->ids) set(words, id);
+    add_after_end(*mask, frames, words);
+  }
+  if (masks_.size() >= kKeptMasks) masks_.clear();
+  masks_.emplace(place_, std::vector<uint64_t>(words.begin(), words.end()));
+}
+
+std::string GrammarMatcher::forced_bytes(size_t most) {
+  states_.start_work();
+  std::string out;
+  int32_t place = place_;
+  while (out.size() < most && !states_.can_end(place)) {
+    const int byte = states_.only_byte(place);
+    if (byte < 0) break;
+    out += static_cast<char>(byte);
+    place = states_.next(place, static_cast<uint8_t>(byte));
+  }
+  return out;
+}
+
+}  // namespace qvl

@@ -94,26 +94,26 @@ const char* reason(int status) {
 
 // The error object for whatever a handler threw. Texts of other exceptions may hold addresses and paths: they stay
 // here.
-HttpResponse current_exception_response() {
+HttpResponse current_exception_response(ErrorStyle style) {
   try {
     throw;
   } catch (const Error& error) {
-    return error_response(error);
+    return error_response(error, style);
   } catch (const std::bad_alloc&) {
-    return error_response(Error(ErrorKind::kOverloaded, "insufficient_memory", "not enough memory for this request"));
+    return error_response({ErrorKind::kOverloaded, "insufficient_memory", "not enough memory for this request"}, style);
   } catch (const std::exception& error) {
     log_error("request failed: {}", error.what());
   }
-  return error_response(Error(ErrorKind::kInternal, "internal_error", "the server failed on this request"));
+  return error_response({ErrorKind::kInternal, "internal_error", "the server failed on this request"}, style);
 }
 
 std::string chunked(std::string_view bytes) { return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes); }
 
-Exchange::Poll safe_poll(Exchange& exchange) {
+Exchange::Poll safe_poll(Exchange& exchange, ErrorStyle style) {
   try {
     return exchange.poll();
   } catch (...) {
-    return {Exchange::Poll::Kind::kResponse, {}, current_exception_response()};
+    return {Exchange::Poll::Kind::kResponse, {}, current_exception_response(style)};
   }
 }
 
@@ -203,7 +203,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   bool parse_head(HttpRequest& request);
   const Route* admit(const HttpRequest& request);
-  void refuse(const Error& error) { refusal_ = error_response(error); }
+  void refuse(const Error& error) { refusal_ = error_response(error, error_style_); }
   void refuse_bad_request(const std::string& message) { refuse({ErrorKind::kInvalidRequest, "bad_request", message}); }
   bool advance_parser(error_code& error);
   std::function<void()> make_waker();
@@ -224,6 +224,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<BodyBudget> budget_;  // while the request's body is held
   std::optional<HttpResponse> refusal_;
   std::string own_address_;
+  ErrorStyle error_style_ = ErrorStyle::kOpenAi;  // of the current request's path
   bool keep_alive_ = false, http_1_0_ = false, first_request_ = true;
   bool woken_ = false, client_gone_ = false, data_waiting_ = false, timed_out_ = false;
   unsigned deadline_round_ = 0, watch_round_ = 0;
@@ -290,6 +291,7 @@ asio::awaitable<void> Connection::run() {
 asio::awaitable<bool> Connection::serve_one() {
   refusal_.reset();
   parser_.reset();
+  error_style_ = ErrorStyle::kOpenAi;
   keep_alive_ = http_1_0_ = false;
   auto request = std::make_shared<HttpRequest>();
   request->id = random_id("req_");
@@ -388,6 +390,7 @@ bool Connection::parse_head(HttpRequest& request) {
       return false;
     }
     parse_target(std::string_view(message.target().data(), message.target().size()), request.path, request.query);
+    error_style_ = server_->router.error_style(request.path);
     check_fields(request);
     keep_alive_ = parser_->keep_alive();
     return true;
@@ -402,14 +405,14 @@ const Route* Connection::admit(const HttpRequest& request) {
   try {
     server_->access.check_host(request, own_address_);
     server_->access.check_origin(request);
-    if (needs_key(request.path)) server_->access.check_key(request);
+    if (server_->router.needs_key(request.path)) server_->access.check_key(request);
     if (request.method == "OPTIONS") {
       if (server_->router.allowed_methods(request.path).empty())
         server_->router.find("GET", request.path);  // throws 404
       return nullptr;
     }
     const Route& route = server_->router.find(request.method, request.path);
-    if (request.method == "POST") check_json_body_fields(request);
+    if (request.method == "POST") check_body_fields(request, route.body);
     return &route;
   } catch (const Error& error) {
     refuse(error);
@@ -479,7 +482,7 @@ asio::awaitable<bool> Connection::answer(const std::shared_ptr<HttpRequest>& req
   try {
     response = std::get<HttpResponse>(route.handler(*request));
   } catch (...) {
-    response = current_exception_response();
+    response = current_exception_response(error_style_);
   }
   co_return co_await respond(*request, response);
 }
@@ -491,7 +494,7 @@ asio::awaitable<bool> Connection::run_on_worker(const std::shared_ptr<HttpReques
   };
   if (server_->pending_requests >= limits_.max_pending_requests) {
     const HttpResponse busy =
-        error_response({ErrorKind::kOverloaded, "overloaded", "too many requests wait; try again"});
+        error_response({ErrorKind::kOverloaded, "overloaded", "too many requests wait; try again"}, error_style_);
     co_return co_await respond(*request, busy);
   }
   const auto work = std::make_shared<Work>();
@@ -505,7 +508,7 @@ asio::awaitable<bool> Connection::run_on_worker(const std::shared_ptr<HttpReques
       if (request->abandoned->load()) throw Error(ErrorKind::kInternal, "abandoned", "the client has left");
       work->result = route.handler(*request);
     } catch (...) {
-      work->result = current_exception_response();
+      work->result = current_exception_response(route.errors);
     }
     --server->pending_requests;
     work->done = true;
@@ -515,7 +518,7 @@ asio::awaitable<bool> Connection::run_on_worker(const std::shared_ptr<HttpReques
   if (!work->done) *abandoned = true;
   if (client_gone_) co_return false;
   if (!work->done) {
-    const HttpResponse stopped = error_response(shutdown_error());
+    const HttpResponse stopped = error_response(shutdown_error(), error_style_);
     co_return co_await respond(*request, stopped);
   }
   budget_.reset();  // the body is read
@@ -538,7 +541,7 @@ asio::awaitable<bool> Connection::run_exchange(Exchange& exchange, const HttpReq
     std::string out;
     bool ended = false;
     while (!ended && out.size() < kChunkBytes) {
-      Exchange::Poll poll = safe_poll(exchange);
+      Exchange::Poll poll = safe_poll(exchange, error_style_);
       if (poll.kind == Kind::kPending) break;
       if (poll.kind == Kind::kResponse) {
         if (head_sent) co_return false;  // a stream that broke without an event of its own
@@ -702,7 +705,8 @@ std::vector<Route> ServerCore::make_routes(const ModelRegistry& models, const st
   for (Route& route : gradio_routes(models)) routes.push_back(std::move(route));
   for (Route& route : static_routes(embedded_files())) routes.push_back(std::move(route));
   routes.push_back(
-      {"GET", "/health", true, [](HttpRequest&) -> HandlerResult { return json_response("{\"status\":\"ok\"}"); }});
+      {"GET", "/health", true, [](HttpRequest&) -> HandlerResult { return json_response("{\"status\":\"ok\"}"); },
+       true});
   routes.push_back({"GET", "/version", true, [version](HttpRequest&) -> HandlerResult {
                       return json_response(dump_json({{"version", version}}));
                     }});

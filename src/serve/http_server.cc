@@ -32,8 +32,10 @@
 #include "base/log.h"
 #include "chat/random_id.h"
 #include "serve/access.h"
+#include "serve/anthropic_api.h"
 #include "serve/gradio_api.h"
 #include "serve/openai_api.h"
+#include "serve/responses_api.h"
 #include "serve/router.h"
 #include "serve/static_files.h"
 
@@ -702,7 +704,9 @@ void Connection::disarm() {
 
 std::vector<Route> ServerCore::make_routes(const ModelRegistry& models, const std::string& version) {
   std::vector<Route> routes = openai_routes(models, version);
-  for (Route& route : gradio_routes(models)) routes.push_back(std::move(route));
+  for (auto more : {anthropic_routes(models), responses_routes(models), gradio_routes(models)}) {
+    std::move(more.begin(), more.end(), std::back_inserter(routes));
+  }
   for (Route& route : static_routes(embedded_files())) routes.push_back(std::move(route));
   routes.push_back(
       {"GET", "/health", true, [](HttpRequest&) -> HandlerResult { return json_response("{\"status\":\"ok\"}"); },

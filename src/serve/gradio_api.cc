@@ -19,10 +19,12 @@ constexpr size_t kMaxUploadBytes = size_t{20} << 20, kMaxSessionBytes = 128;
 
 // What the routes share.
 struct App {
+  explicit App(const ModelRegistry& served) : models(served) {}
+
   const ModelRegistry& models;
   std::shared_ptr<Durations> durations = std::make_shared<Durations>();
   std::shared_ptr<GradioQueue> queue = std::make_shared<GradioQueue>(durations);
-  UploadStore uploads{};
+  UploadStore uploads;
   std::string id = secret_name();
 };
 
@@ -211,7 +213,7 @@ HandlerResult config(App& app, HttpRequest& http) {
 }  // namespace
 
 std::vector<Route> gradio_routes(const ModelRegistry& models) {
-  const auto app = std::make_shared<App>(App{models});
+  const auto app = std::make_shared<App>(models);
   std::vector<Route> routes;
   const auto add = [&](const char* method, const std::string& path, bool quick, HandlerResult (*handler)(App&, HttpRequest&)) {
     routes.push_back({method, path, quick, [app, handler](HttpRequest& request) { return handler(*app, request); }});

@@ -145,14 +145,13 @@ struct ServerCore {
   ServerCore(ServerOptions server_options, const ModelRegistry& models)
       : options(std::move(server_options)),
         access(options.allow_hosts, options.api_key),
-        router(make_routes(models, options.version)),
+        router(served_routes(models, options.version)),
         control(asio::make_strand(*io)),
         acceptor(control),
         signals(control),
         grace_timer(control),
         workers(static_cast<size_t>(std::max(options.worker_threads, 1))) {}
 
-  static std::vector<Route> make_routes(const ModelRegistry& models, const std::string& version);
   void bind();
   void run();
   void begin_stop();
@@ -702,7 +701,7 @@ void Connection::disarm() {
 
 }  // namespace
 
-std::vector<Route> ServerCore::make_routes(const ModelRegistry& models, const std::string& version) {
+std::vector<Route> served_routes(const ModelRegistry& models, const std::string& version) {
   std::vector<Route> routes = openai_routes(models, version);
   for (auto more : {anthropic_routes(models), responses_routes(models), gradio_routes(models)}) {
     std::move(more.begin(), more.end(), std::back_inserter(routes));

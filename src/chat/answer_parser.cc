@@ -136,7 +136,12 @@ void AnswerParser::content_text(std::string_view text, ChatDelta& out) {
   }
   held_ += text;
   size_t cut = held_.npos;
-  for (const std::string& stop : options_.stop) cut = std::min(cut, held_.find(stop));
+  for (const std::string& stop : options_.stop) {
+    const size_t at = held_.find(stop);
+    if (at >= cut) continue;
+    cut = at;
+    stop_text_ = stop;
+  }
   if (cut != held_.npos) {
     out.content += held_.substr(0, cut);
     held_.clear();

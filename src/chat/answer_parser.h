@@ -53,6 +53,7 @@ class AnswerParser {
   void finish(ChatDelta& out);  // after the last token
 
   bool stopped() const { return stopped_; }  // a stop string came; later tokens are ignored
+  const std::string& stop_text() const { return stop_text_; }  // which one
   bool thinking() const { return state_ == State::kThinking; }
   int64_t reasoning_tokens() const { return reasoning_tokens_; }
   int tool_calls() const { return tool_call_count_; }
@@ -76,6 +77,7 @@ class AnswerParser {
   State state_;
   bool strip_newlines_ = false;  // at the beginning of a reasoning, or of an answer after one
   bool stopped_ = false;
+  std::string stop_text_;
   std::string held_;      // content that may still become a stop string, or newlines before a tool call
   std::string newlines_;  // at the end of the reasoning so far
   ToolCallReader tool_;   // inside of <tool_call>

@@ -55,6 +55,7 @@ DeltaStream::Item DeltaStream::last(const TokenStream::Item& item) {
     outcome.error.emplace(ErrorKind::kInternal, item.error_code, item.error_message);
   } else if (parser_.stopped()) {
     outcome.end = AnswerEnd::kStop;
+    outcome.stop_text = parser_.stop_text();
   }
   if (outcome.end == AnswerEnd::kStop && parser_.tool_calls() > 0) outcome.end = AnswerEnd::kToolCalls;
   out.outcome = std::move(outcome);

@@ -25,6 +25,7 @@ struct AnswerOutcome {
   AnswerEnd end = AnswerEnd::kStop;
   PromptCounts prompt;
   std::optional<Error> error;  // kError
+  std::string stop_text;       // the stop string that ended it, if one did
   RequestStats stats;
   int64_t reasoning_tokens = 0;
 };

@@ -125,22 +125,20 @@ void AccessPolicy::check_origin(const HttpRequest& request) const {
 
 void AccessPolicy::check_key(const HttpRequest& request) const {
   if (!key_digest_) return;
-  const std::string_view value = request.header("Authorization");
-  constexpr std::string_view kScheme = "bearer ";
-  const bool bearer = value.size() > kScheme.size() && lower(value.substr(0, kScheme.size())) == kScheme;
-  const bool matches = same_digest(digest(bearer ? value.substr(kScheme.size()) : std::string_view()), *key_digest_);
-  if (!bearer || !matches || request.header_count("Authorization") != 1) {
+  const size_t bearers = request.header_count("Authorization"), plain = request.header_count("x-api-key");
+  std::string_view key = request.header("x-api-key");
+  bool present = bearers == 0 && plain == 1;
+  if (bearers == 1 && plain <= 1) {  // a client that sends both: the standard one counts
+    const std::string_view value = request.header("Authorization");
+    constexpr std::string_view kScheme = "bearer ";
+    present = value.size() > kScheme.size() && lower(value.substr(0, kScheme.size())) == kScheme;
+    key = present ? value.substr(kScheme.size()) : std::string_view();
+  }
+  const bool matches = same_digest(digest(key), *key_digest_);
+  if (!present || !matches) {
     throw Error(ErrorKind::kUnauthorized, "invalid_api_key",
-                "expected \"Authorization: Bearer KEY\" with this server's key");
+                "expected \"Authorization: Bearer KEY\" or \"x-api-key: KEY\" with this server's key");
   }
-}
-
-bool needs_key(std::string_view path) {
-  for (const std::string_view root : {"/v1", "/api", "/run", "/version", "/chat", "/models", "/completions", "/embeddings", "/tokenize", "/detokenize",
-                                      "/apply-template", "/props", "/slots"}) {
-    if (path == root || (path.substr(0, root.size()) == root && path[root.size()] == '/')) return true;
-  }
-  return false;
 }
 
 }  // namespace qvl

@@ -29,15 +29,13 @@ class AccessPolicy {
   void check_host(const HttpRequest& request, std::string_view own_address) const;
   // For everything but GET and HEAD. Errors: kForbidden "origin_not_allowed".
   void check_origin(const HttpRequest& request) const;
-  // Everything but the page and /health needs the key. Errors: kUnauthorized "invalid_api_key".
+  // As "Authorization: Bearer KEY" or, as Anthropic's clients send it, "x-api-key: KEY". Errors: kUnauthorized
+  // "invalid_api_key".
   void check_key(const HttpRequest& request) const;
 
  private:
   std::vector<std::string> allowed_hosts_;
   std::optional<Sha256> key_digest_;
 };
-
-// Paths under which everything needs the key: an unknown one must not look different from a known one.
-bool needs_key(std::string_view path);
 
 }  // namespace qvl

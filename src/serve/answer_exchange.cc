@@ -64,7 +64,7 @@ class WholeAnswers final : public AnswerExchange {
         return {Poll::Kind::kResponse, {}, json_response(dump_json(json))};
       }
     }
-    return {Poll::Kind::kResponse, {}, error_response(*stopped())};
+    return {Poll::Kind::kResponse, {}, error_response(*stopped(), format().error_style())};
   }
 
  private:
@@ -106,13 +106,15 @@ class StreamedAnswers final : public AnswerExchange {
   }
 
   Poll error_event(std::string before) {
-    return {Poll::Kind::kEnd, before + "data: " + error_json(*stopped()) + "\n\n", {}};
+    return {Poll::Kind::kEnd, before + format().error(*stopped()), {}};
   }
 
   bool begun_ = false;
 };
 
 }  // namespace
+
+std::string AnswerFormat::error(const Error& error) { return "data: " + error_json(error) + "\n\n"; }
 
 std::unique_ptr<Exchange> make_answer_exchange(AnswerJob job) {
   if (job.stream) return std::make_unique<StreamedAnswers>(std::move(job));

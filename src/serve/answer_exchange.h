@@ -27,9 +27,11 @@ class AnswerFormat {
   virtual std::string delta(size_t index, const ChatDelta& delta, const Progress& progress) = 0;
   virtual std::string finish(size_t index, const AnswerOutcome& outcome, const Progress& progress) = 0;
   virtual std::string last(const AnswerOutcome& total) = 0;
+  virtual std::string error(const Error& error);  // instead of finish() and last()
   // The whole answer: deltas[i] and outcomes[i] are answer i's.
   virtual Json whole(const std::vector<ChatDelta>& deltas, const std::vector<AnswerOutcome>& outcomes,
                      const AnswerOutcome& total) = 0;
+  virtual ErrorStyle error_style() const { return ErrorStyle::kOpenAi; }
 };
 
 struct AnswerJob {

@@ -94,6 +94,10 @@ Json logprobs_json(const std::vector<LogprobEntry>& entries) {
 
 std::string sse_event(const Json& json) { return "data: " + dump_json(json) + "\n\n"; }
 
+std::string sse_event(std::string_view name, const Json& json) {
+  return fmt::format("event: {}\n", name) + sse_event(json);
+}
+
 Json ChatFormat::head(const char* object) const {
   return {{"id", head_.id},
           {"object", object},

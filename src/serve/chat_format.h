@@ -29,6 +29,7 @@ Json logprobs_json(const std::vector<LogprobEntry>& entries);
 
 // "data: {...}\n\n"
 std::string sse_event(const Json& json);
+std::string sse_event(std::string_view name, const Json& json);  // with "event: NAME" before it
 
 struct ChatFormatOptions {
   bool logprobs = false;

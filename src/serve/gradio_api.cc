@@ -1,33 +1,31 @@
 #include "serve/gradio_api.h"
 
-#include <chrono>
-#include <mutex>
-
 #include "base/json.h"
-#include "chat/chat_service.h"
+#include "media/sniff.h"
+#include "serve/chat_format.h"
 #include "serve/fields.h"
+#include "serve/gradio_config.h"
+#include "serve/gradio_queue.h"
+#include "serve/gradio_request.h"
+#include "serve/multipart.h"
 #include "serve/request_json.h"
+#include "serve/upload_store.h"
 
 namespace qvl {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-constexpr size_t kMaxPromptBytes = size_t{4} << 20;
+using Clock = GradioQueue::Clock;
+constexpr size_t kMaxUploadBytes = size_t{20} << 20, kMaxSessionBytes = 128;
 
-// The mean over all answers so far.
-class Durations {
- public:
-  double add(double seconds) {
-    const std::lock_guard lock(mutex_);
-    ++count_;
-    sum_ += seconds;
-    return sum_ / static_cast<double>(count_);
-  }
+// What the routes share.
+struct App {
+  explicit App(const ModelRegistry& served) : models(served) {}
 
- private:
-  std::mutex mutex_;  // guards the two below
-  int64_t count_ = 0;
-  double sum_ = 0;
+  const ModelRegistry& models;
+  std::shared_ptr<Durations> durations = std::make_shared<Durations>();
+  std::shared_ptr<GradioQueue> queue = std::make_shared<GradioQueue>(durations);
+  UploadStore uploads;
+  std::string id = secret_name();
 };
 
 class PredictAnswer final : public Exchange {
@@ -71,74 +69,176 @@ class PredictAnswer final : public Exchange {
   std::optional<Error> stopped_;
 };
 
-std::string read_picture(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_object()) invalid_type("data[1]", "null, a string with base64 or an object with a \"url\"", value);
-  const Fields file(value, "data[1]");
-  if (const auto url = file.string("url")) return *url;
-  if (file.has("path")) unsupported("data[1].path", "files on the server are not read; send \"url\" with a data URI");
-  missing_required("data[1].url");
+// A stream that says nothing but that the server is there.
+class Heartbeat final : public Exchange {
+ public:
+  void set_waker(std::function<void()>) override {}
+  void stop(const Error&) override { stopped_ = true; }
+  Poll poll() override {
+    if (stopped_) return {Poll::Kind::kEnd, {}, {}};
+    if (begun_) return {};
+    begun_ = true;
+    return {Poll::Kind::kChunk, "data: ALIVE\n\n", {}};
+  }
+
+ private:
+  bool begun_ = false, stopped_ = false;
+};
+
+// One message of a queue's stream, for sessions that have nothing else to say.
+class LastWord final : public Exchange {
+ public:
+  explicit LastWord(std::string event) : event_(std::move(event)) {}
+  void set_waker(std::function<void()>) override {}
+  void stop(const Error&) override {}
+  Poll poll() override { return {Poll::Kind::kEnd, event_, {}}; }
+
+ private:
+  std::string event_;
+};
+
+HandlerResult predict(App& app, HttpRequest& http) {
+  const auto begin = Clock::now();
+  const Json json = parse_request_json(http.body);
+  http.body = {};
+  const ChatRequest request = read_predict(json, app.models, app.uploads);
+  return std::make_unique<PredictAnswer>(start_chat(request, http.abandoned.get()), begin, app.durations);
 }
 
-const ServedModel& choose_model(const Json& mode, const ModelRegistry& models) {
-  if (mode.is_null()) return models.default_model();
-  if (!mode.is_string()) invalid_type("data[2]", "\"instruct\" or \"thinking\"", mode);
-  const auto& name = mode.get_ref<const std::string&>();
-  if (name == "instruct" || name == "Instruct") return models.find_kind(TemplateKind::kInstruct);
-  if (name == "thinking" || name == "Thinking") return models.find_kind(TemplateKind::kThinking);
-  invalid_value("data[2]", fmt::format("expected \"instruct\" or \"thinking\", found \"{}\"", printable(name)));
+HandlerResult join(App& app, HttpRequest& http, bool with_session) {
+  const size_t bytes = http.body.size();
+  const Json json = parse_request_json(http.body);
+  http.body = {};
+  std::string session;
+  if (with_session) {
+    const auto hash = Fields(json).string("session_hash", kMaxSessionBytes);
+    if (!hash || hash->empty()) missing_required("session_hash");
+    session = *hash;
+  }
+  ChatRequest request = read_predict(json, app.models, app.uploads);
+  const std::string id = app.queue->join(std::move(session), std::move(request), bytes, http.abandoned.get());
+  return json_response(dump_json({{"event_id", id}}));
 }
 
-std::optional<double> number_at(const Json& data, size_t index, double low, double high) {
-  if (index >= data.size()) return std::nullopt;
-  const Json named = {{fmt::format("data[{}]", index), data[index]}};
-  return Fields(named).number(named.begin().key().c_str(), low, high);
+HandlerResult read_call(App& app, HttpRequest& http) {
+  const std::string id = http.path.substr(http.path.rfind('/') + 1);
+  auto stream = app.queue->read(id, GradioQueue::Style::kCall, http.abandoned.get());
+  if (!stream) {
+    throw Error(ErrorKind::kNotFound, "not_found",
+                fmt::format("no call waits with the event id \"{}\"; each can be read once", printable(id)));
+  }
+  return stream;
 }
 
-ChatRequest read_predict(const Json& json, const ModelRegistry& models) {
+std::string query_parameter(const std::string& query, std::string_view name) {
+  std::string_view rest = query;
+  while (!rest.empty()) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+    if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') {
+      return std::string(pair.substr(name.size() + 1));
+    }
+  }
+  return {};
+}
+
+HandlerResult read_queue(App& app, HttpRequest& http) {
+  const std::string session = query_parameter(http.query, "session_hash");
+  auto stream = app.queue->read(session, GradioQueue::Style::kQueue, http.abandoned.get());
+  if (stream) return stream;
+  return std::make_unique<LastWord>(
+      sse_event({{"msg", "unexpected_error"}, {"message", "Session not found."}, {"session_not_found", true}}));
+}
+
+HandlerResult cancel(App& app, HttpRequest& http) {
+  const Json json = parse_request_json(http.body);
   const Fields fields(json);
-  const Json* data = fields.array("data", 64);
-  if (!data) missing_required("data");
-  if (data->empty()) missing_required("data[0]");
-  const Json none;
-  const auto at = [&](size_t index) -> const Json& { return index < data->size() ? (*data)[index] : none; };
-  if (!at(0).is_string()) invalid_type("data[0]", "a string", at(0));
-  if (at(0).get_ref<const std::string&>().size() > kMaxPromptBytes) {
-    throw Error(ErrorKind::kTooLarge, "body_too_large",
-                fmt::format("the prompt is longer than {} bytes", kMaxPromptBytes), "data[0]");
+  const auto id = fields.string("event_id", kMaxSessionBytes);
+  const std::string session = fields.string("session_hash", kMaxSessionBytes).value_or("");
+  const bool found = id && (app.queue->cancel(session, *id) || app.queue->cancel(*id, *id));
+  return json_response(dump_json({{"success", found}}));
+}
+
+HandlerResult upload(App& app, HttpRequest& http) {
+  Json paths = Json::array();
+  const auto parts = parse_multipart(http.header("Content-Type"), http.body);
+  for (const MultipartPart& part : parts) {
+    if (part.name != "files") continue;
+    if (part.body.size() > kMaxUploadBytes) {
+      throw Error(ErrorKind::kTooLarge, "body_too_large",
+                  fmt::format("expected files of at most {} bytes, found {}", kMaxUploadBytes, part.body.size()), "files");
+    }
   }
-  ChatRequest request;
-  request.model = &choose_model(at(2), models);
-  Json parts = Json::array();
-  if (!at(1).is_null()) {
-    PictureInput picture;
-    picture.source = read_picture(at(1));
-    picture.param = "data[1]";
-    request.input.pictures.push_back(std::move(picture));
-    parts.push_back({{"type", "image"}});
+  for (const MultipartPart& part : parts) {
+    if (part.name == "files") paths.push_back(app.uploads.add(part.filename, part.body));
   }
-  parts.push_back({{"type", "text"}, {"text", at(0)}});
-  request.input.messages = Json::array({{{"role", "user"}, {"content", std::move(parts)}}});
-  request.sampling.temperature = number_at(*data, 3, 0, 2);
-  request.sampling.top_p = number_at(*data, 4, 1e-6, 1);
-  if (data->size() > 5 && !at(5).is_null()) request.sampling.max_tokens = to_integer(at(5), "data[5]", 1, 2147483647);
-  return request;
+  if (paths.empty()) missing_required("files");
+  return json_response(dump_json(paths));
+}
+
+const char* media_type(std::optional<ImageFormat> format) {
+  if (!format) return "application/octet-stream";
+  switch (*format) {
+    case ImageFormat::kPng:
+      return "image/png";
+    case ImageFormat::kJpeg:
+      return "image/jpeg";
+    case ImageFormat::kWebp:
+      return "image/webp";
+    case ImageFormat::kGif:
+      return "image/gif";
+    default:
+      return "application/octet-stream";
+  }
+}
+
+// Whatever was uploaded goes out to be saved; nothing of it runs in the page's name.
+HandlerResult file(App& app, const std::string& path) {
+  const auto bytes = app.uploads.find(path);
+  if (!bytes) throw Error(ErrorKind::kNotFound, "not_found", "no file was uploaded here lately under this path");
+  HttpResponse response;
+  response.content_type = media_type(media::sniff(std::as_bytes(std::span(*bytes))).format);
+  response.body = *bytes;
+  response.headers = {{"Content-Disposition", "attachment"},
+                      {"Content-Security-Policy", "sandbox; default-src 'none'"},
+                      {"Cache-Control", "private, no-store"}};
+  return response;
+}
+
+HandlerResult config(App& app, HttpRequest& http) {
+  const std::string root = "http://" + std::string(http.header("Host"));
+  return json_response(dump_json(gradio_config(root, app.id, app.models)));
 }
 
 }  // namespace
 
 std::vector<Route> gradio_routes(const ModelRegistry& models) {
-  const auto durations = std::make_shared<Durations>();
-  const Handler predict = [&models, durations](HttpRequest& http) -> HandlerResult {
-    const auto begin = Clock::now();
-    const Json json = parse_request_json(http.body);
-    http.body = {};
-    return std::make_unique<PredictAnswer>(start_chat(read_predict(json, models), http.abandoned.get()), begin,
-                                           durations);
-  };
+  const auto app = std::make_shared<App>(models);
   std::vector<Route> routes;
-  for (const char* path : {"/api/predict", "/api/predict/", "/run/predict"})
-    routes.push_back({"POST", path, false, predict});
+  const auto add = [&](const char* method, const std::string& path, bool quick, HandlerResult (*handler)(App&, HttpRequest&)) {
+    routes.push_back({method, path, quick, [app, handler](HttpRequest& request) { return handler(*app, request); }});
+  };
+  add("GET", "/config", true, config);
+  // Gradio 5 and 6 have a prefix, Gradio 4 has none.
+  for (const std::string root : {"", "/gradio_api"}) {
+    for (const char* path : {"/api/predict", "/api/predict/", "/run/predict"}) add("POST", root + path, false, predict);
+    add("POST", root + "/call/predict", false, [](App& a, HttpRequest& http) { return join(a, http, false); });
+    add("GET", root + "/call/predict/*", false, read_call);
+    add("POST", root + "/queue/join", false, [](App& a, HttpRequest& http) { return join(a, http, true); });
+    add("GET", root + "/queue/data", false, read_queue);
+    add("POST", root + "/cancel", false, cancel);
+    add("POST", root + "/reset", false, cancel);
+    add("GET", root + "/heartbeat/*", false, [](App&, HttpRequest&) -> HandlerResult { return std::make_unique<Heartbeat>(); });
+    add("GET", root + "/info", true,
+        [](App& a, HttpRequest&) -> HandlerResult { return json_response(dump_json(gradio_info(a.models))); });
+    add("GET", root + "/app_id", true,
+        [](App& a, HttpRequest&) -> HandlerResult { return json_response(dump_json({{"app_id", a.id}})); });
+    add("POST", root + "/upload", false, upload);
+    routes.back().body = BodyType::kMultipart;
+    const std::string file_root = root + "/file=";
+    routes.push_back({"GET", file_root + "*", true,
+                      [app, file_root](HttpRequest& request) { return file(*app, request.path.substr(file_root.size())); }});
+  }
   return routes;
 }
 

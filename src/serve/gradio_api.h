@@ -1,4 +1,5 @@
-// The synchronous interface of Gradio 3: POST /api/predict. The handlers are thread-safe.
+// The interfaces of Gradio for an app with one function, "predict": the synchronous one of Gradio 3, and the calls,
+// event streams and uploads that the clients of Gradio 4 to 6 use. The handlers are thread-safe.
 #pragma once
 
 #include <vector>
@@ -8,9 +9,9 @@
 
 namespace qvl {
 
-// {"data": [prompt, picture or null, "instruct" or "thinking", temperature?, top_p?, max_tokens?]} ->
+// Synchronous: POST /api/predict, {"data": [...]} (gradio_request.h) ->
 // {"data": [answer without its reasoning], "is_generating": false, "duration": s, "average_duration": s}.
-// The picture is base64, a data URI or FileData {"url": data URI}. models outlives the routes.
+// models outlives the routes and may be filled after this call, but before the first request.
 std::vector<Route> gradio_routes(const ModelRegistry& models);
 
 }  // namespace qvl

@@ -32,8 +32,10 @@
 #include "base/log.h"
 #include "chat/random_id.h"
 #include "serve/access.h"
+#include "serve/anthropic_api.h"
 #include "serve/gradio_api.h"
 #include "serve/openai_api.h"
+#include "serve/responses_api.h"
 #include "serve/router.h"
 #include "serve/static_files.h"
 
@@ -94,26 +96,26 @@ const char* reason(int status) {
 
 // The error object for whatever a handler threw. Texts of other exceptions may hold addresses and paths: they stay
 // here.
-HttpResponse current_exception_response() {
+HttpResponse current_exception_response(ErrorStyle style) {
   try {
     throw;
   } catch (const Error& error) {
-    return error_response(error);
+    return error_response(error, style);
   } catch (const std::bad_alloc&) {
-    return error_response(Error(ErrorKind::kOverloaded, "insufficient_memory", "not enough memory for this request"));
+    return error_response({ErrorKind::kOverloaded, "insufficient_memory", "not enough memory for this request"}, style);
   } catch (const std::exception& error) {
     log_error("request failed: {}", error.what());
   }
-  return error_response(Error(ErrorKind::kInternal, "internal_error", "the server failed on this request"));
+  return error_response({ErrorKind::kInternal, "internal_error", "the server failed on this request"}, style);
 }
 
 std::string chunked(std::string_view bytes) { return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes); }
 
-Exchange::Poll safe_poll(Exchange& exchange) {
+Exchange::Poll safe_poll(Exchange& exchange, ErrorStyle style) {
   try {
     return exchange.poll();
   } catch (...) {
-    return {Exchange::Poll::Kind::kResponse, {}, current_exception_response()};
+    return {Exchange::Poll::Kind::kResponse, {}, current_exception_response(style)};
   }
 }
 
@@ -143,14 +145,13 @@ struct ServerCore {
   ServerCore(ServerOptions server_options, const ModelRegistry& models)
       : options(std::move(server_options)),
         access(options.allow_hosts, options.api_key),
-        router(make_routes(models, options.version)),
+        router(served_routes(models, options.version)),
         control(asio::make_strand(*io)),
         acceptor(control),
         signals(control),
         grace_timer(control),
         workers(static_cast<size_t>(std::max(options.worker_threads, 1))) {}
 
-  static std::vector<Route> make_routes(const ModelRegistry& models, const std::string& version);
   void bind();
   void run();
   void begin_stop();
@@ -203,7 +204,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   bool parse_head(HttpRequest& request);
   const Route* admit(const HttpRequest& request);
-  void refuse(const Error& error) { refusal_ = error_response(error); }
+  void refuse(const Error& error) { refusal_ = error_response(error, error_style_); }
   void refuse_bad_request(const std::string& message) { refuse({ErrorKind::kInvalidRequest, "bad_request", message}); }
   bool advance_parser(error_code& error);
   std::function<void()> make_waker();
@@ -224,6 +225,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<BodyBudget> budget_;  // while the request's body is held
   std::optional<HttpResponse> refusal_;
   std::string own_address_;
+  ErrorStyle error_style_ = ErrorStyle::kOpenAi;  // of the current request's path
   bool keep_alive_ = false, http_1_0_ = false, first_request_ = true;
   bool woken_ = false, client_gone_ = false, data_waiting_ = false, timed_out_ = false;
   unsigned deadline_round_ = 0, watch_round_ = 0;
@@ -290,6 +292,7 @@ asio::awaitable<void> Connection::run() {
 asio::awaitable<bool> Connection::serve_one() {
   refusal_.reset();
   parser_.reset();
+  error_style_ = ErrorStyle::kOpenAi;
   keep_alive_ = http_1_0_ = false;
   auto request = std::make_shared<HttpRequest>();
   request->id = random_id("req_");
@@ -388,6 +391,7 @@ bool Connection::parse_head(HttpRequest& request) {
       return false;
     }
     parse_target(std::string_view(message.target().data(), message.target().size()), request.path, request.query);
+    error_style_ = server_->router.error_style(request.path);
     check_fields(request);
     keep_alive_ = parser_->keep_alive();
     return true;
@@ -402,14 +406,14 @@ const Route* Connection::admit(const HttpRequest& request) {
   try {
     server_->access.check_host(request, own_address_);
     server_->access.check_origin(request);
-    if (needs_key(request.path)) server_->access.check_key(request);
+    if (server_->router.needs_key(request.path)) server_->access.check_key(request);
     if (request.method == "OPTIONS") {
       if (server_->router.allowed_methods(request.path).empty())
         server_->router.find("GET", request.path);  // throws 404
       return nullptr;
     }
     const Route& route = server_->router.find(request.method, request.path);
-    if (request.method == "POST") check_json_body_fields(request);
+    if (request.method == "POST") check_body_fields(request, route.body);
     return &route;
   } catch (const Error& error) {
     refuse(error);
@@ -479,7 +483,7 @@ asio::awaitable<bool> Connection::answer(const std::shared_ptr<HttpRequest>& req
   try {
     response = std::get<HttpResponse>(route.handler(*request));
   } catch (...) {
-    response = current_exception_response();
+    response = current_exception_response(error_style_);
   }
   co_return co_await respond(*request, response);
 }
@@ -491,7 +495,7 @@ asio::awaitable<bool> Connection::run_on_worker(const std::shared_ptr<HttpReques
   };
   if (server_->pending_requests >= limits_.max_pending_requests) {
     const HttpResponse busy =
-        error_response({ErrorKind::kOverloaded, "overloaded", "too many requests wait; try again"});
+        error_response({ErrorKind::kOverloaded, "overloaded", "too many requests wait; try again"}, error_style_);
     co_return co_await respond(*request, busy);
   }
   const auto work = std::make_shared<Work>();
@@ -505,7 +509,7 @@ asio::awaitable<bool> Connection::run_on_worker(const std::shared_ptr<HttpReques
       if (request->abandoned->load()) throw Error(ErrorKind::kInternal, "abandoned", "the client has left");
       work->result = route.handler(*request);
     } catch (...) {
-      work->result = current_exception_response();
+      work->result = current_exception_response(route.errors);
     }
     --server->pending_requests;
     work->done = true;
@@ -515,7 +519,7 @@ asio::awaitable<bool> Connection::run_on_worker(const std::shared_ptr<HttpReques
   if (!work->done) *abandoned = true;
   if (client_gone_) co_return false;
   if (!work->done) {
-    const HttpResponse stopped = error_response(shutdown_error());
+    const HttpResponse stopped = error_response(shutdown_error(), error_style_);
     co_return co_await respond(*request, stopped);
   }
   budget_.reset();  // the body is read
@@ -538,7 +542,7 @@ asio::awaitable<bool> Connection::run_exchange(Exchange& exchange, const HttpReq
     std::string out;
     bool ended = false;
     while (!ended && out.size() < kChunkBytes) {
-      Exchange::Poll poll = safe_poll(exchange);
+      Exchange::Poll poll = safe_poll(exchange, error_style_);
       if (poll.kind == Kind::kPending) break;
       if (poll.kind == Kind::kResponse) {
         if (head_sent) co_return false;  // a stream that broke without an event of its own
@@ -697,12 +701,15 @@ void Connection::disarm() {
 
 }  // namespace
 
-std::vector<Route> ServerCore::make_routes(const ModelRegistry& models, const std::string& version) {
+std::vector<Route> served_routes(const ModelRegistry& models, const std::string& version) {
   std::vector<Route> routes = openai_routes(models, version);
-  for (Route& route : gradio_routes(models)) routes.push_back(std::move(route));
+  for (auto more : {anthropic_routes(models), responses_routes(models), gradio_routes(models)}) {
+    std::move(more.begin(), more.end(), std::back_inserter(routes));
+  }
   for (Route& route : static_routes(embedded_files())) routes.push_back(std::move(route));
   routes.push_back(
-      {"GET", "/health", true, [](HttpRequest&) -> HandlerResult { return json_response("{\"status\":\"ok\"}"); }});
+      {"GET", "/health", true, [](HttpRequest&) -> HandlerResult { return json_response("{\"status\":\"ok\"}"); },
+       true});
   routes.push_back({"GET", "/version", true, [version](HttpRequest&) -> HandlerResult {
                       return json_response(dump_json({{"version", version}}));
                     }});

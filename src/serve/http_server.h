@@ -43,6 +43,9 @@ struct ServerOptions {
   ServerLimits limits;
 };
 
+// Everything that is served: one list, so that a test can hold all of it to the access rules. models outlives the routes.
+std::vector<Route> served_routes(const ModelRegistry& models, const std::string& version);
+
 struct ServerCore;
 
 class HttpServer {

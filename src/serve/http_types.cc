@@ -29,6 +29,19 @@ const char* error_type(ErrorKind kind) {
   }
 }
 
+const char* anthropic_error_type(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kTooLarge:
+      return "request_too_large";
+    case ErrorKind::kTimeout:
+      return "timeout_error";
+    case ErrorKind::kOverloaded:
+      return "overloaded_error";
+    default:
+      return http_status(kind) < 500 ? error_type(kind) : "api_error";
+  }
+}
+
 }  // namespace
 
 std::string_view HttpRequest::header(std::string_view name) const {
@@ -43,18 +56,22 @@ size_t HttpRequest::header_count(std::string_view name) const {
                                            [&](const auto& field) { return equal_no_case(field.first, name); }));
 }
 
-std::string error_json(const Error& error) {
+std::string error_json(const Error& error, ErrorStyle style) {
+  const bool anthropic = style == ErrorStyle::kAnthropic;
   Json object = {{"message", error.what()},
-                 {"type", error_type(error.kind)},
+                 {"type", anthropic ? anthropic_error_type(error.kind) : error_type(error.kind)},
                  {"param", error.param.empty() ? Json() : Json(error.param)},
                  {"code", error.code.empty() ? Json() : Json(error.code)}};
-  return dump_json({{"error", std::move(object)}});
+  Json json = Json::object();
+  if (anthropic) json["type"] = "error";
+  json["error"] = std::move(object);
+  return dump_json(json);
 }
 
-HttpResponse error_response(const Error& error) {
+HttpResponse error_response(const Error& error, ErrorStyle style) {
   HttpResponse response;
   response.status = http_status(error.kind);
-  response.body = error_json(error);
+  response.body = error_json(error, style);
   if (error.kind == ErrorKind::kUnauthorized) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (error.kind == ErrorKind::kOverloaded) response.headers.emplace_back("Retry-After", "1");
   return response;

@@ -65,17 +65,25 @@ using HandlerResult = std::variant<HttpResponse, std::unique_ptr<Exchange>>;
 // May throw Error, which becomes the error object.
 using Handler = std::function<HandlerResult(HttpRequest&)>;  // may take the body
 
+// The error object that a route's clients expect: OpenAI's {"error":{"message","type","param","code"}}, or Anthropic's
+// {"type":"error","error":{"type","message"}} (with our "code" and "param" beside them).
+enum class ErrorStyle { kOpenAi, kAnthropic };
+enum class BodyType { kJson, kMultipart };
+
 struct Route {
   std::string method;  // GET (answers HEAD as well) or POST
   std::string path;    // exact; a final "*" stands for any rest
   bool quick = false;  // runs on the connection's thread: must not wait or compute
   Handler handler;
+  bool open = false;  // needs no API key
+  BodyType body = BodyType::kJson;
+  ErrorStyle errors = ErrorStyle::kOpenAi;
 };
 
-// {"error":{"message","type","param","code"}} with the status of the error's kind.
-HttpResponse error_response(const Error& error);
+// The error object with the status of the error's kind.
+HttpResponse error_response(const Error& error, ErrorStyle style = ErrorStyle::kOpenAi);
 // The object alone, for events of a stream.
-std::string error_json(const Error& error);
+std::string error_json(const Error& error, ErrorStyle style = ErrorStyle::kOpenAi);
 HttpResponse json_response(std::string body);
 
 }  // namespace qvl

@@ -95,7 +95,7 @@ void check_fields(const HttpRequest& request) {
   }
 }
 
-void check_json_body_fields(const HttpRequest& request) {
+void check_body_fields(const HttpRequest& request, BodyType expected) {
   if (const auto coding = lower(request.header("Content-Encoding")); !coding.empty() && coding != "identity") {
     throw Error(ErrorKind::kUnsupportedMedia, "unsupported_encoding",
                 fmt::format("expected a body without Content-Encoding, found \"{}\"", printable(coding)));
@@ -103,9 +103,10 @@ void check_json_body_fields(const HttpRequest& request) {
   std::string type = lower(request.header("Content-Type"));
   type = type.substr(0, type.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
-  if (type != "application/json") {
+  const char* wanted = expected == BodyType::kJson ? "application/json" : "multipart/form-data";
+  if (type != wanted) {
     throw Error(ErrorKind::kUnsupportedMedia, "unsupported_media_type",
-                fmt::format("expected Content-Type: application/json, found \"{}\"", printable(type)));
+                fmt::format("expected Content-Type: {}, found \"{}\"", wanted, printable(type)));
   }
 }
 

@@ -27,8 +27,7 @@ void parse_target(std::string_view target, std::string& path, std::string& query
 // Errors: "missing_host", "bad_request", kNotImplemented "not_implemented".
 void check_fields(const HttpRequest& request);
 
-// The media type and coding of a body that is JSON. Errors: kUnsupportedMedia "unsupported_encoding",
-// "unsupported_media_type".
-void check_json_body_fields(const HttpRequest& request);
+// The media type and coding of a body. Errors: kUnsupportedMedia "unsupported_encoding", "unsupported_media_type".
+void check_body_fields(const HttpRequest& request, BodyType expected);
 
 }  // namespace qvl

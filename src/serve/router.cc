@@ -1,5 +1,7 @@
 #include "serve/router.h"
 
+#include <algorithm>
+
 namespace qvl {
 
 Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
@@ -33,6 +35,16 @@ const Route& Router::find(const std::string& method, std::string_view path) cons
   }
   throw Error(ErrorKind::kMethodNotAllowed, "method_not_allowed",
               fmt::format("expected {}, found {}", allowed_methods(path), printable(method)));
+}
+
+bool Router::needs_key(std::string_view path) const {
+  const auto matches = at(path);
+  return matches.empty() || std::any_of(matches.begin(), matches.end(), [](const Route* route) { return !route->open; });
+}
+
+ErrorStyle Router::error_style(std::string_view path) const {
+  const auto matches = at(path);
+  return matches.empty() ? ErrorStyle::kOpenAi : matches.front()->errors;
 }
 
 std::string Router::allowed_methods(std::string_view path) const {

@@ -15,6 +15,10 @@ class Router {
   explicit Router(std::vector<Route> routes);
   // HEAD finds GET's route. Errors: kNotFound "not_found", kMethodNotAllowed "method_not_allowed".
   const Route& find(const std::string& method, std::string_view path) const;
+  // Of whatever is served at the path, by any method. Unknown paths look like paths that need the key, so that nobody
+  // without it learns which exist.
+  bool needs_key(std::string_view path) const;
+  ErrorStyle error_style(std::string_view path) const;
   // For the Allow header: "GET, HEAD"; empty where the path is unknown.
   std::string allowed_methods(std::string_view path) const;
 

@@ -114,9 +114,9 @@ std::vector<Route> static_routes(std::span<const EmbeddedFile> files) {
     Handler handler = serve_file(file);
     if (file.path == "/index.html") {
       has_index = true;
-      routes.push_back({"GET", "/", true, handler});
+      routes.push_back({"GET", "/", true, handler, true});
     }
-    routes.push_back({"GET", std::string(file.path), true, std::move(handler)});
+    routes.push_back({"GET", std::string(file.path), true, std::move(handler), true});
   }
   if (!has_index) {
     routes.push_back({"GET", "/", true, [](HttpRequest&) -> HandlerResult {
@@ -125,7 +125,8 @@ std::vector<Route> static_routes(std::span<const EmbeddedFile> files) {
                         response.body = kNoPage;
                         add_page_headers(response);
                         return response;
-                      }});
+                      },
+                      true});
   }
   return routes;
 }

@@ -13,11 +13,27 @@ std::shared_ptr<const VisionFeatures> ImageCache::find(const Sha256& hash, bool 
 }
 
 bool ImageCache::contains(const Sha256& hash) const {
-  const std::lock_guard lock(mutex_);
-  return index_.contains(hash);
+  {
+    const std::lock_guard lock(mutex_);
+    if (index_.contains(hash)) return true;
+  }
+  return store_ != nullptr && store_->contains(hash);
+}
+
+std::shared_ptr<const VisionFeatures> ImageCache::load(const Sha256& hash, int64_t tokens, bool pinned) {
+  auto features = find(hash, pinned);
+  if (features != nullptr || store_ == nullptr) return features;
+  features = store_->read(hash, tokens);
+  if (features != nullptr) keep(hash, features, pinned);
+  return features;
 }
 
 void ImageCache::insert(const Sha256& hash, std::shared_ptr<const VisionFeatures> features, bool pinned) {
+  if (store_ != nullptr) store_->write(hash, features);
+  keep(hash, std::move(features), pinned);
+}
+
+void ImageCache::keep(const Sha256& hash, std::shared_ptr<const VisionFeatures> features, bool pinned) {
   const std::lock_guard lock(mutex_);
   if (features->bytes() > max_bytes_ || index_.contains(hash)) return;
   const size_t room = max_bytes_ - features->bytes();

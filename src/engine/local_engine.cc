@@ -31,12 +31,22 @@ class LocalStream : public TokenStream {
   std::shared_ptr<StreamState> state_;
 };
 
+std::unique_ptr<ImageStore> make_store(const Model& model, const EngineOptions& options) {
+  if (options.image_store_folder.empty()) return nullptr;
+  const VisionConfig& vision = model.config.vision;
+  return std::make_unique<ImageStore>(ImageStoreOptions{.folder = options.image_store_folder,
+                                                        .max_bytes = options.image_store_bytes,
+                                                        .identity = options.model_identity,
+                                                        .width = vision.out_hidden_size,
+                                                        .deepstack = vision.deepstack_visual_indexes.size()});
+}
+
 class LocalEngine : public Engine {
  public:
   LocalEngine(Model& model, const EngineOptions& options)
       : options_(options), pages_(static_cast<int32_t>(pages_for(std::max(options.context_tokens, options.kv_tokens)))), pool_(pages_),
         scheduler_({.max_sequences = options.max_sequences, .share_prefixes = options.share_prefixes}, pool_),
-        image_cache_(options.image_cache_bytes), runner_(model, pages_, image_cache_) {
+        image_store_(make_store(model, options)), image_cache_(options.image_cache_bytes, image_store_.get()), runner_(model, pages_, image_cache_) {
     for (int answers = 1; answers < kMostGuessRows; ++answers) pass_costs_.emplace_back(answers);
     publish_stats();
     thread_ = std::thread([this] { run(); });
@@ -89,6 +99,7 @@ class LocalEngine : public Engine {
   const int32_t pages_;
   PagePool pool_;
   Scheduler scheduler_;
+  std::unique_ptr<ImageStore> image_store_;  // may be null
   ImageCache image_cache_;
   ModelRunner runner_;
   std::vector<PassCost> pass_costs_;  // by answers in a pass, less one
@@ -150,7 +161,7 @@ std::unique_ptr<TokenStream> LocalEngine::submit(Prompt prompt, SamplingParams p
 void LocalEngine::know_visuals(Sequence& s) {
   for (size_t v = 0; v < s.visuals.size(); ++v) {
     const PromptVisual& visual = s.prompt.visuals[v];
-    s.visuals[v].features = image_cache_.find(visual.content_hash, visual.pinned);
+    s.visuals[v].features = image_cache_.load(visual.content_hash, s.visuals[v].run_tokens * visual.grid.t, visual.pinned);
     if (visual.patches != nullptr || s.visuals[v].features != nullptr) continue;
     throw Error(ErrorKind::kInvalidRequest, "unknown_picture",
                 "a picture was named that is not, or no longer, in the cache: send its data again");

@@ -1,7 +1,9 @@
 // The Engine over a Model in this process.
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <string>
 
 #include "engine/engine.h"
 #include "model/model.h"
@@ -24,6 +26,9 @@ struct EngineOptions {
   int max_queue = 64;                        // requests that wait
   bool share_prefixes = true;                // use the pages of earlier prompts and answers that begin with the same tokens
   size_t image_cache_bytes = size_t{256} << 20;
+  std::filesystem::path image_store_folder;  // keeps features of pictures in files; empty: nowhere
+  size_t image_store_bytes = size_t{2} << 30;
+  std::string model_identity;                // of weights, configuration and precision, for those files
   std::vector<int32_t> stop_token_ids;       // the model's own ends of text
   int32_t valid_tokens = 0;                  // ids from here on belong to no token; 0: all do
   Speculate speculate = Speculate::kAuto;

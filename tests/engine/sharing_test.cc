@@ -2,7 +2,10 @@
 // as those of a request that has a fresh engine for itself.
 #include <gtest/gtest.h>
 
+#include <stdlib.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <random>
 #include <thread>
 
@@ -51,6 +54,11 @@ class SharingTest : public ::testing::Test {
       }
     }
     return next;
+  }
+  static int64_t count_files(const std::string& folder) {
+    std::error_code ignored;
+    const std::filesystem::recursive_directory_iterator all(folder, ignored);
+    return std::count_if(begin(all), end(all), [](const auto& entry) { return entry.path().extension() == ".qvlimg"; });
   }
   static void expect_level(const Engine& engine) {
     const auto stats = engine.stats();
@@ -231,6 +239,32 @@ TEST_F(SharingTest, ACrowd) {
   for (auto& v : visitors) EXPECT_EQ(read_all(*v.stream).ids, want[v.which].ids);
   for (int i = 0; i < 2000 && e->stats().running + e->stats().waiting > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   expect_level(*e);
+}
+
+// What one engine encoded, the next one reads from its file.
+TEST_F(SharingTest, PicturesSurviveARestart) {
+  std::string folder = (std::filesystem::temp_directory_path() / "qvl_sharing_XXXXXX").string();
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const Prompt prompt = picture(1, 30);
+  const auto want = alone(prompt, greedy(10));
+  EngineOptions o = options();
+  o.image_store_folder = folder + "/images";
+  o.model_identity = "tiny";
+  const auto ask_new_engine = [&] {
+    const auto e = engine(o);
+    auto answer = ask(*e, prompt, greedy(10));
+    for (int i = 0; i < 2000 && count_files(folder) < 2; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return answer;
+  };
+  EXPECT_EQ(ask_new_engine().end.stats.images_cached, 0);
+  const auto second = ask_new_engine();
+  EXPECT_EQ(second.logprobs, want.logprobs);
+  EXPECT_EQ(second.end.stats.images_cached, 2);
+  EXPECT_EQ(second.end.stats.vision_ms, 0);
+  EXPECT_GT(second.end.stats.vision_saved_ms, 0);
+  o.model_identity = "another";
+  EXPECT_EQ(ask_new_engine().end.stats.images_cached, 0);
+  std::filesystem::remove_all(folder);
 }
 
 // ---- pictures by name ----------------------------------------------------------------------------------------------

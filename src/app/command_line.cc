@@ -65,11 +65,37 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("--memory-limit", flags.memory_limit,
                  "the most memory to take, such as 8G or 900M: caches, pictures and the context are made to fit")
       ->check(memory_size);
+  app.add_option("--kv-cache-size", flags.kv_cache_size,
+                 "memory for keys and values of all requests, such as 4G (default: what --batch-size requests usually need)")
+      ->check(memory_size);
+  app.add_option("--prefix-cache", flags.prefix_cache, "use what was computed for earlier requests that begin with the same text")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
+  app.add_option("--image-cache-size", flags.image_cache_size, "memory for pictures that were encoded before")
+      ->check(memory_size)
+      ->capture_default_str();
+  app.add_option("--image-cache-dir", flags.image_cache_dir,
+                 "folder that keeps encoded pictures for the next start, or off (default: qwen3vl/images in the user's cache)")
+      ->check(not_empty);
+  app.add_option("--image-cache-disk-size", flags.image_cache_disk_size, "the most that folder may hold")
+      ->check(memory_size)
+      ->capture_default_str();
   add_switch(app, "--medvram", flags.medvram, "take as little memory as can be: int8 KV cache, smaller pictures and passes");
+}
+
+// Of the subcommands that answer many requests at once.
+void add_batch_flags(CLI::App& app, ModelFlags& flags) {
+  app.add_option("--batch-size", flags.batch_size, "requests that are answered at once; the others wait")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_option("--max-queue", flags.max_queue, "requests that may wait; more are told to try again later")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str();
 }
 
 void add_serve(CLI::App& app, ServeFlags& flags) {
   add_engine_flags(app, flags.model);
+  add_batch_flags(app, flags.model);
   app.add_option("--thinking-model", flags.thinking_model, "a second model, for the Thinking mode");
   auto* const host = app.add_option("--host", flags.host, "address to listen on")->capture_default_str();
   add_switch(app, "--listen", flags.listen, "listen on all addresses (0.0.0.0); give an --api-key with it", host);
@@ -86,6 +112,7 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
 
 void add_chat(CLI::App& app, ChatFlags& flags) {
   add_engine_flags(app, flags.model);
+  flags.model.batch_size = 1;
   app.add_option("--image", flags.images, "a picture (repeatable)")->take_all();
   app.add_option("--prompt", flags.prompt, "one question; without it the chat is interactive");
   app.add_option("--system", flags.system, "a system message");

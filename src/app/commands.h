@@ -19,7 +19,10 @@ struct ModelFlags {
   bool medvram = false;
   int threads = 0;
   int64_t ctx_size = 0;  // 0: the model's own, at most kDefaultContext
-  std::string speculate = "on";
+  std::string speculate = "on", prefix_cache = "on";
+  int batch_size = 8, max_queue = 64;
+  std::string kv_cache_size;  // empty: as much as batch_size requests of usual length need
+  std::string image_cache_size = "256M", image_cache_dir, image_cache_disk_size = "2G";
   LoadOptions load_options() const;
   std::optional<size_t> memory_limit_bytes() const;
 };

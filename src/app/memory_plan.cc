@@ -15,7 +15,7 @@ namespace {
 constexpr double kGiB = 1 << 30;
 constexpr int64_t kLeastContext = 4096, kLeastPixels = 1024 * 1024;
 constexpr size_t kLeastImageCache = size_t{16} << 20;
-constexpr int64_t kAnswers = 8;  // sequences and guesses whose logits one pass gives
+constexpr int64_t kGuessRows = 16;  // sequences and guesses whose logits one pass gives, where there are guesses
 
 std::string size_text(size_t bytes) {
   const double gib = static_cast<double>(bytes) / kGiB;
@@ -23,7 +23,8 @@ std::string size_text(size_t bytes) {
 }
 
 size_t kv_bytes(const TextConfig& text, const Backend& backend, const MemorySettings& settings) {
-  const int64_t pages = (settings.context_tokens + KvCache::kPageTokens - 1) / KvCache::kPageTokens;
+  const int64_t tokens = std::max(settings.context_tokens, settings.kv_tokens);
+  const int64_t pages = (tokens + KvCache::kPageTokens - 1) / KvCache::kPageTokens;
   return static_cast<size_t>(pages) *
          backend.kv_page_bytes(text.num_hidden_layers, text.num_key_value_heads, text.head_dim, settings.kv_format);
 }
@@ -61,16 +62,18 @@ std::string MemoryPlan::text() const {
 
 MemoryPlan plan_memory(const ModelConfig& config, const ProcessorConfig& processor, const Backend& backend,
                        const MemorySettings& settings, size_t weights, size_t program) {
+  const int64_t answers = std::max<int64_t>(kGuessRows, settings.max_sequences);
   return {.program = program,
           .weights = weights,
           .kv_cache = kv_bytes(config.text, backend, settings),
-          .pass = pass_needs(config.text, settings.prefill_chunk + kAnswers, kAnswers),
+          .pass = pass_needs(config.text, settings.prefill_chunk + answers, answers),
           .picture = picture_needs(config.vision, largest_patches(processor, config.vision, settings)),
           .image_cache = settings.image_cache_bytes};
 }
 
 MemorySettings smallest_settings(MemorySettings settings) {
   settings.kv_format = KvFormat::kInt8;
+  settings.kv_tokens = settings.context_tokens;
   settings.prefill_chunk = std::min<int64_t>(settings.prefill_chunk, 128);
   settings.max_pixels = std::min<int64_t>(settings.max_pixels, 2 * kLeastPixels);
   settings.image_cache_bytes = std::min(settings.image_cache_bytes, size_t{32} << 20);
@@ -82,10 +85,11 @@ MemorySettings fit_memory(const ModelConfig& config, const ProcessorConfig& proc
   const auto total = [&](const MemorySettings& s) {
     return plan_memory(config, processor, backend, s, weights, program).total();
   };
+  settings.kv_tokens = std::max(settings.kv_tokens, settings.context_tokens);
   MemorySettings least = settings;
   least.image_cache_bytes = std::min(settings.image_cache_bytes, kLeastImageCache);
   least.max_pixels = std::min(settings.max_pixels, kLeastPixels);
-  least.context_tokens = std::min(settings.context_tokens, kLeastContext);
+  least.kv_tokens = least.context_tokens = std::min(settings.context_tokens, kLeastContext);
   if (total(least) > limit) {
     throw_error(ErrorKind::kMemory, "memory_budget",
                 "--memory-limit {}: this model needs at least {} (weights {}, and {} for a context of {} tokens): use "
@@ -115,6 +119,11 @@ MemorySettings fit_memory(const ModelConfig& config, const ProcessorConfig& proc
            [](MemorySettings& s, int64_t bytes) { s.image_cache_bytes = static_cast<size_t>(bytes); });
     log_warn("--memory-limit {}: the image cache gets {}", size_text(limit), size_text(settings.image_cache_bytes));
   }
+  if (total(settings) > limit && settings.kv_tokens > settings.context_tokens) {
+    shrink(settings.kv_tokens, settings.context_tokens, KvCache::kPageTokens,
+           [](MemorySettings& s, int64_t tokens) { s.kv_tokens = tokens; });
+    log_warn("--memory-limit {}: the KV cache holds {} tokens", size_text(limit), settings.kv_tokens);
+  }
   if (total(settings) > limit) {
     shrink(settings.max_pixels, least.max_pixels, 1 << 16,
            [](MemorySettings& s, int64_t pixels) { s.max_pixels = pixels; });
@@ -123,7 +132,7 @@ MemorySettings fit_memory(const ModelConfig& config, const ProcessorConfig& proc
   }
   if (total(settings) > limit) {
     shrink(settings.context_tokens, least.context_tokens, KvCache::kPageTokens,
-           [](MemorySettings& s, int64_t tokens) { s.context_tokens = tokens; });
+           [](MemorySettings& s, int64_t tokens) { s.kv_tokens = s.context_tokens = tokens; });
     log_warn("--memory-limit {}: the context gets {} tokens", size_text(limit), settings.context_tokens);
   }
   return settings;

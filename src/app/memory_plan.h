@@ -17,6 +17,8 @@ std::optional<size_t> parse_size(std::string_view text);
 
 struct MemorySettings {
   int64_t context_tokens = 0;
+  int64_t kv_tokens = 0;  // of all requests together; at least the context, whatever stands here
+  int max_sequences = 8;
   int64_t prefill_chunk = 256;
   int64_t max_pixels = 0;  // of a picture, after it was made smaller
   size_t image_cache_bytes = size_t{256} << 20;
@@ -37,8 +39,8 @@ MemoryPlan plan_memory(const ModelConfig& config, const ProcessorConfig& process
 // The smallest settings that still serve: --medvram.
 MemorySettings smallest_settings(MemorySettings settings);
 
-// Settings whose plan is within `limit`: a smaller image cache first, then smaller pictures, then a shorter context,
-// each told with a warning. Errors: kMemory "memory_budget" that says what would fit.
+// Settings whose plan is within `limit`: a smaller image cache first, then a KV cache that holds one context, then smaller
+// pictures, then a shorter context, each told with a warning. Errors: kMemory "memory_budget" that says what would fit.
 MemorySettings fit_memory(const ModelConfig& config, const ProcessorConfig& processor, const Backend& backend,
                           MemorySettings settings, size_t weights, size_t program, size_t limit);
 

@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr double kGiB = 1 << 30;
-// Smaller checkpoints are quantised in a second or two: their packed weights are kept only in a folder that was named.
+// Smaller checkpoints are quantised in a second or two, and their pictures encoded at once: what is made is kept only in a
+// folder that was named.
 constexpr uintmax_t kWorthKeepingBytes = uintmax_t{256} << 20;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -52,22 +53,9 @@ uintmax_t checkpoint_bytes(const fs::path& folder) {
   return bytes;
 }
 
-// Where quantised weights of this folder are kept; empty: nowhere.
-fs::path cache_folder(const LoadOptions& options, const fs::path& folder) {
-  if (options.packed_cache == "off") return {};
-  if (!options.packed_cache.empty()) return options.packed_cache;
-  if (checkpoint_bytes(folder) < kWorthKeepingBytes) return {};
-  const auto environment = [](const char* name) {
-    return std::string(std::getenv(name) != nullptr ? std::getenv(name) : "");
-  };
-  if (const auto cache = environment("XDG_CACHE_HOME"); !cache.empty()) return fs::path(cache) / "qwen3vl/packed";
-  if (const auto home = environment("HOME"); !home.empty()) return fs::path(home) / ".cache/qwen3vl/packed";
-  return {};
-}
-
 std::optional<PackedKey> find_key(const Backend& backend, const LoadOptions& options, const fs::path& folder) {
   if (options.quantize == Quantize::kNone || folder.empty() || backend.layouts().empty()) return std::nullopt;
-  const fs::path cache = cache_folder(options, folder);
+  const fs::path cache = cache_folder(options.packed_cache, "packed", folder);
   if (cache.empty()) return std::nullopt;
   return packed_key(cache, folder, backend, options.quantize);
 }
@@ -101,6 +89,18 @@ std::unique_ptr<Model> load_kept(Backend& backend, WeightStore& weights, const M
 }
 
 }  // namespace
+
+fs::path cache_folder(const std::string& named, const std::string& kind, const fs::path& model_folder) {
+  if (named == "off") return {};
+  if (!named.empty()) return named;
+  if (checkpoint_bytes(model_folder) < kWorthKeepingBytes) return {};
+  const auto environment = [](const char* name) {
+    return std::string(std::getenv(name) != nullptr ? std::getenv(name) : "");
+  };
+  if (const auto cache = environment("XDG_CACHE_HOME"); !cache.empty()) return fs::path(cache) / "qwen3vl" / kind;
+  if (const auto home = environment("HOME"); !home.empty()) return fs::path(home) / ".cache/qwen3vl" / kind;
+  return {};
+}
 
 size_t weight_bytes(const Model& model) { return model.language.weight_bytes().total + model.vision.weight_bytes(); }
 

@@ -15,6 +15,10 @@ namespace qvl {
 std::unique_ptr<Model> load_weights(Backend& backend, WeightStore& weights, const ModelConfig& config,
                                     const LoadOptions& options, const std::filesystem::path& folder);
 
+// Where the user's files of this kind are kept between starts: `named`, where a folder was named; nowhere (empty) for "off" and
+// for checkpoints so small that making the files anew takes no time; else `kind` in the user's cache.
+std::filesystem::path cache_folder(const std::string& named, const std::string& kind, const std::filesystem::path& model_folder);
+
 // Packed bytes of all matrices.
 size_t weight_bytes(const Model& model);
 

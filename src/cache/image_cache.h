@@ -1,49 +1,57 @@
-// Features of pictures seen before, by content hash, least recently used out first. One thread.
+// Features of pictures seen before, by content hash, least recently used out first; where there is a store of files behind
+// it, what leaves the memory is still there. Thread-safe.
 #pragma once
 
 #include <list>
 #include <map>
 #include <memory>
+#include <mutex>
 
 #include "base/hash.h"
+#include "cache/image_store.h"
 #include "model/vision_tower.h"
 
 namespace qvl {
 
 class ImageCache {
  public:
-  explicit ImageCache(size_t max_bytes) : max_bytes_(max_bytes) {}
+  // store, where given, must outlive the cache.
+  explicit ImageCache(size_t max_bytes, ImageStore* store = nullptr) : max_bytes_(max_bytes), store_(store) {}
 
-  std::shared_ptr<const VisionFeatures> find(const Sha256& hash) {
-    const auto it = index_.find(hash);
-    if (it == index_.end()) return nullptr;
-    entries_.splice(entries_.begin(), entries_, it->second);
-    return it->second->features;
-  }
+  // From the memory only. Null where they are not known. pinned: they leave last from now on.
+  std::shared_ptr<const VisionFeatures> find(const Sha256& hash, bool pinned = false);
+  // From the files as well, which takes some milliseconds. tokens: what the picture's grid gives.
+  std::shared_ptr<const VisionFeatures> load(const Sha256& hash, int64_t tokens, bool pinned = false);
+  bool contains(const Sha256& hash) const;  // in memory or in the files
+  // Pinned features may hold half of the cache; the least recently used beyond that are pinned no more.
+  void insert(const Sha256& hash, std::shared_ptr<const VisionFeatures> features, bool pinned = false);
 
-  void insert(const Sha256& hash, std::shared_ptr<const VisionFeatures> features) {
-    if (features->bytes() > max_bytes_ || index_.contains(hash)) return;
-    bytes_ += features->bytes();
-    entries_.push_front({hash, std::move(features)});
-    index_[hash] = entries_.begin();
-    while (bytes_ > max_bytes_) {
-      bytes_ -= entries_.back().features->bytes();
-      index_.erase(entries_.back().hash);
-      entries_.pop_back();
-    }
-  }
-
-  size_t bytes() const { return bytes_; }
-  size_t size() const { return entries_.size(); }
+  size_t bytes() const;
+  size_t size() const;
 
  private:
   struct Entry {
     Sha256 hash;
     std::shared_ptr<const VisionFeatures> features;
   };
-  size_t max_bytes_, bytes_ = 0;
-  std::list<Entry> entries_;  // most recently used first
-  std::map<Sha256, std::list<Entry>::iterator> index_;
+  struct Shelf {
+    std::list<Entry> entries;  // most recently used first
+    size_t bytes = 0;
+  };
+  struct Place {
+    Shelf* shelf;
+    std::list<Entry>::iterator entry;
+  };
+  void keep(const Sha256& hash, std::shared_ptr<const VisionFeatures> features, bool pinned);
+  void move(Place& place, Shelf& to);
+  void drop_last(Shelf& shelf);
+  void pin(Place& place);
+
+  const size_t max_bytes_;
+  ImageStore* const store_;
+  mutable std::mutex mutex_;  // guards all below
+  Shelf pinned_, others_;
+  std::map<Sha256, Place> index_;
 };
 
 }  // namespace qvl

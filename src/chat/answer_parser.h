@@ -35,6 +35,7 @@ struct AnswerOptions {
   bool single_tool_call = false;    // the answer ends with its first call
   bool plain = false;               // no markers: all of it is the answer's text
   bool logprobs = false;
+  int64_t dropped_messages = 0;   // of the conversation, passed on to the outcome
   std::vector<std::string> stop;  // ends the answer where it would appear in its text; not searched in the reasoning
 };
 

@@ -2,10 +2,19 @@
 
 #include <algorithm>
 
+#include "chat/fitted_prompt.h"
+
 namespace qvl {
 namespace {
 
 constexpr int64_t kMinAnswerReserve = 16, kMaxAnswerReserve = 1024;
+
+// Leaves a quarter of the context to the answer, or what it may have at most.
+FittedPrompt fitted_prompt(const ChatRequest& request, const std::atomic<bool>* abandoned) {
+  const ServedModel& model = *request.model;
+  const int64_t longest = request.sampling.max_tokens.value_or(model.defaults.max_tokens);
+  return make_fitted_prompt(model, request.input, std::min(longest, model.engine->context_tokens() / 4), abandoned);
+}
 
 std::optional<ThinkingBudget> thinking_budget(const ServedModel& model, const SamplingRequest& request,
                                               int64_t max_tokens) {
@@ -76,7 +85,8 @@ SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& re
 std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request, int n,
                                                       const std::atomic<bool>* abandoned) {
   const ServedModel& model = *request.model;
-  const Prompt prompt = make_prompt(model, request.input, abandoned);
+  const FittedPrompt fitted = request.truncate ? fitted_prompt(request, abandoned) : FittedPrompt{make_prompt(model, request.input, abandoned)};
+  const Prompt& prompt = fitted.prompt;
   const SamplingParams params = make_sampling(model, request.sampling, static_cast<int64_t>(prompt.token_ids.size()));
   AnswerOptions options;
   options.starts_in_thinking =
@@ -86,6 +96,7 @@ std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request
   options.single_tool_call = request.single_tool_call;
   options.logprobs = params.logprobs >= 0;
   options.stop = request.stop;
+  options.dropped_messages = fitted.dropped_messages;
   return submit_all(model, prompt, params, options, n);
 }
 

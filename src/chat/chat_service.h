@@ -39,6 +39,7 @@ struct ChatRequest {
   std::vector<std::string> stop;
   bool stream_tool_calls = false;  // as in AnswerOptions
   bool single_tool_call = false;
+  bool truncate = false;  // leave out the oldest turns where the conversation fills the context
 };
 
 // The sampling of a prompt of prompt_tokens.

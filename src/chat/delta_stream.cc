@@ -4,7 +4,7 @@ namespace qvl {
 
 DeltaStream::DeltaStream(std::unique_ptr<TokenStream> tokens, const Tokenizer& tokenizer, AnswerOptions options,
                          PromptCounts prompt)
-    : tokens_(std::move(tokens)), parser_(tokenizer, std::move(options)), prompt_(prompt) {}
+    : dropped_messages_(options.dropped_messages), tokens_(std::move(tokens)), parser_(tokenizer, std::move(options)), prompt_(prompt) {}
 
 std::optional<DeltaStream::Item> DeltaStream::try_next() {
   while (auto token = tokens_->try_next()) {
@@ -36,6 +36,7 @@ DeltaStream::Item DeltaStream::last(const TokenStream::Item& item) {
   AnswerOutcome outcome;
   outcome.prompt = prompt_;
   outcome.stats = item.stats;
+  outcome.dropped_messages = dropped_messages_;
   outcome.reasoning_tokens = parser_.reasoning_tokens();
   switch (item.finish) {
     case FinishReason::kStop:

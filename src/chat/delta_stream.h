@@ -28,6 +28,7 @@ struct AnswerOutcome {
   std::string stop_text;       // the stop string that ended it, if one did
   RequestStats stats;
   int64_t reasoning_tokens = 0;
+  int64_t dropped_messages = 0;  // of the conversation, for lack of room
 };
 
 class DeltaStream {
@@ -55,6 +56,7 @@ class DeltaStream {
   std::optional<Item> take(TokenStream::Item item);
   Item last(const TokenStream::Item& item);
 
+  const int64_t dropped_messages_;
   std::unique_ptr<TokenStream> tokens_;
   AnswerParser parser_;
   PromptCounts prompt_;

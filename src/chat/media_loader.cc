@@ -58,8 +58,9 @@ PixelLimits video_limits(const ProcessorConfig& processor, const VideoInput& vid
   return limits;
 }
 
-MediaLoader::MediaLoader(const ServedModel& model, const ChatInput& input, const std::atomic<bool>* abandoned)
-    : model_(model), abandoned_(abandoned) {
+MediaLoader::MediaLoader(const ServedModel& model, const ChatInput& input, const std::atomic<bool>* abandoned,
+                         std::optional<int64_t> most_tokens)
+    : model_(model), abandoned_(abandoned), most_tokens_(most_tokens.value_or(model.engine->context_tokens())) {
   check_abandoned();
   size_t pictures = 0, videos = 0;
   for (const Json& message : input.messages) {
@@ -157,11 +158,11 @@ void MediaLoader::add_pending(Pending pending) {
   pending.grid = {(static_cast<int>(pending.frames.size()) + temporal - 1) / temporal,
                   pending.size.height / config.patch_size, pending.size.width / config.patch_size};
   tokens_ += pending.grid.patches() / (config.merge_size * config.merge_size);
-  if (const int64_t context = model_.engine->context_tokens(); tokens_ > context) {
+  if (tokens_ > most_tokens_) {
     throw Error(ErrorKind::kInvalidRequest, "context_length_exceeded",
                 fmt::format("the pictures alone have at least {} tokens, the context holds {}; send fewer or smaller "
                             "ones, or \"detail\": \"low\"",
-                            tokens_, context),
+                            tokens_, most_tokens_),
                 pending.param);
   }
   pending_.push_back(std::move(pending));

@@ -16,9 +16,10 @@ namespace qvl {
 class MediaLoader {
  public:
   // Reads the sources of `input` and the headers of what they hold, in the order of the messages' parts.
-  // Errors: media_source.h, media/image.h, override_limits(), "unknown_picture", "context_length_exceeded",
+  // most_tokens: where given, in the place of the context. Errors: media_source.h, media/image.h, override_limits(), "unknown_picture", "context_length_exceeded",
   // "invalid_value" for frames of different sizes; param names the part.
-  MediaLoader(const ServedModel& model, const ChatInput& input, const std::atomic<bool>* abandoned);
+  MediaLoader(const ServedModel& model, const ChatInput& input, const std::atomic<bool>* abandoned,
+              std::optional<int64_t> most_tokens = std::nullopt);
 
   // The sizes alone: items without patches.
   std::vector<MediaItem> sizes() const;
@@ -44,6 +45,7 @@ class MediaLoader {
   const ServedModel& model_;
   const std::atomic<bool>* abandoned_;
   std::vector<Pending> pending_;
+  const int64_t most_tokens_;
   int64_t tokens_ = 0;
 };
 

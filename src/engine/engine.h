@@ -19,9 +19,11 @@ namespace qvl {
 // One picture or video of a prompt.
 struct PromptVisual {
   Grid grid;
-  std::shared_ptr<const std::vector<float>> patches;  // [grid.patches(), patch_dim]
+  // [grid.patches(), patch_dim]. May be null where the engine knows the features (Engine::knows_visual).
+  std::shared_ptr<const std::vector<float>> patches;
   Sha256 content_hash{};                              // of the patches and the grid
   std::vector<int64_t> token_begins;                  // where each temporal group's run of pad tokens starts; grid.t entries
+  bool pinned = false;                                // the client names it again: its features leave the cache last
 };
 
 struct Prompt {
@@ -49,7 +51,9 @@ struct RequestStats {
   int64_t prompt_tokens = 0, completion_tokens = 0;
   int64_t vision_tokens = 0;       // of the prompt
   int64_t cached_tokens = 0;       // prompt tokens that did not have to be computed
-  int images_cached = 0;           // visuals whose features were known
+  int images_cached = 0;           // visuals whose features were known or not needed
+  double vision_saved_ms = 0;      // what encoding those took when it was done
+  int preemptions = 0;             // times it had to make room for others
   int64_t guessed_tokens = 0;      // that were verified by a pass
   int64_t accepted_tokens = 0;     // of them, that the answer took
   double queue_ms = 0, vision_ms = 0, prefill_ms = 0, decode_ms = 0;
@@ -81,19 +85,28 @@ class TokenStream {
   virtual void end_thinking() {}
 };
 
+// The counters only grow.
 struct EngineStats {
   int running = 0, waiting = 0;
-  int64_t kv_blocks_total = 0, kv_blocks_free = 0;
+  int64_t kv_blocks_total = 0, kv_blocks_free = 0;  // free: used by no request
+  int64_t kv_blocks_cached = 0;                     // of the free ones, those that hold known text
+  int64_t prefix_query_tokens = 0, prefix_hit_tokens = 0;  // counters: tokens of admitted prompts, and those found in the cache
+  int64_t preemptions = 0;                          // counter
+  int64_t image_hits = 0, image_misses = 0;         // counters: visuals whose features were known or not needed; encoded ones
+  int64_t image_cache_bytes = 0;
 };
 
 class Engine {
  public:
   virtual ~Engine() = default;
-  // Queues the request. Errors: kInvalidRequest "context_length_exceeded" (names prompt tokens and context), kOverloaded
-  // "queue_full". Destroying the stream cancels the request.
+  // Queues the request. Errors: kInvalidRequest "context_length_exceeded" (names prompt tokens and context) and
+  // "unknown_picture" (patches are missing and the features are not known), kOverloaded "queue_full". Destroying the stream
+  // cancels the request.
   virtual std::unique_ptr<TokenStream> submit(Prompt prompt, SamplingParams params) = 0;
   virtual EngineStats stats() const = 0;
   virtual int64_t context_tokens() const = 0;  // prompt and answer together
+  // Whether a visual of this content_hash may come without its patches now. From any thread.
+  virtual bool knows_visual(const Sha256& /*content_hash*/) const { return false; }
 };
 
 }  // namespace qvl

@@ -9,6 +9,7 @@
 #include "engine/model_runner.h"
 #include "engine/scheduler.h"
 #include "engine/speculation.h"
+#include "engine/step_pace.h"
 
 namespace qvl {
 namespace {
@@ -30,13 +31,24 @@ class LocalStream : public TokenStream {
   std::shared_ptr<StreamState> state_;
 };
 
+std::unique_ptr<ImageStore> make_store(const Model& model, const EngineOptions& options) {
+  if (options.image_store_folder.empty()) return nullptr;
+  const VisionConfig& vision = model.config.vision;
+  return std::make_unique<ImageStore>(ImageStoreOptions{.folder = options.image_store_folder,
+                                                        .max_bytes = options.image_store_bytes,
+                                                        .identity = options.model_identity,
+                                                        .width = vision.out_hidden_size,
+                                                        .deepstack = vision.deepstack_visual_indexes.size()});
+}
+
 class LocalEngine : public Engine {
  public:
   LocalEngine(Model& model, const EngineOptions& options)
-      : options_(options), pages_(static_cast<int32_t>(pages_for(options.context_tokens))), pool_(pages_),
-        scheduler_({.max_sequences = options.max_sequences, .prefill_chunk = options.prefill_chunk}, pool_),
-        runner_(model, pages_, options.image_cache_bytes) {
+      : options_(options), pages_(static_cast<int32_t>(pages_for(std::max(options.context_tokens, options.kv_tokens)))), pool_(pages_),
+        scheduler_({.max_sequences = options.max_sequences, .share_prefixes = options.share_prefixes}, pool_),
+        image_store_(make_store(model, options)), image_cache_(options.image_cache_bytes, image_store_.get()), runner_(model, pages_, image_cache_) {
     for (int answers = 1; answers < kMostGuessRows; ++answers) pass_costs_.emplace_back(answers);
+    publish_stats();
     thread_ = std::thread([this] { run(); });
   }
 
@@ -53,10 +65,13 @@ class LocalEngine : public Engine {
   std::unique_ptr<TokenStream> submit(Prompt prompt, SamplingParams params) override;
 
   EngineStats stats() const override {
-    const int running = running_, unfinished = unfinished_;
-    return {.running = running, .waiting = std::max(0, unfinished - running), .kv_blocks_total = pages_, .kv_blocks_free = free_pages_};
+    const std::lock_guard lock(stats_mutex_);
+    EngineStats stats = published_;
+    stats.waiting = std::max(0, unfinished_ - stats.running);
+    return stats;
   }
   int64_t context_tokens() const override { return options_.context_tokens; }
+  bool knows_visual(const Sha256& content_hash) const override { return image_cache_.contains(content_hash); }
 
  private:
   void run() noexcept;
@@ -64,11 +79,16 @@ class LocalEngine : public Engine {
   void take_new();
   void drop_cancelled();
   void publish_stats();
+  StepPlan plan();
+  void encode(Sequence& s, double ms, bool fine);
+  void know_visuals(Sequence& s);
   void guess(StepPlan& plan);
   void forward(const StepPlan& plan);
+  void record_times(const StepPlan& plan, double ms);
   void fail(Sequence& s, const std::exception& e);
   void advance(const StepPlan& plan, std::span<const float> logits);
-  void take_tokens(Sequence& s, const StepPlan::Guess& guess, std::span<const float> logits);
+  void settle(Sequence& s);
+  bool take_tokens(Sequence& s, const StepPlan::Guess& guess, std::span<const float> logits);
   bool choose_token(Sequence& s, std::span<const float> logits);
   TokenEvent sample(Sequence& s, std::span<const float> logits);
   bool is_stop(const Sequence& s, int32_t id) const;
@@ -77,19 +97,23 @@ class LocalEngine : public Engine {
 
   const EngineOptions options_;
   const int32_t pages_;
-  BlockPool pool_;
+  PagePool pool_;
   Scheduler scheduler_;
+  std::unique_ptr<ImageStore> image_store_;  // may be null
+  ImageCache image_cache_;
   ModelRunner runner_;
   std::vector<PassCost> pass_costs_;  // by answers in a pass, less one
   std::vector<uint64_t> allowed_;     // by a constraint; kept so that no token allocates
+  StepPace pace_;
 
   std::mutex mutex_;  // guards arrived_
   std::condition_variable came_;
   std::deque<std::unique_ptr<Sequence>> arrived_;
   std::atomic<uint64_t> next_id_{0};
   std::atomic<bool> stopping_{false};
-  std::atomic<int> running_{0}, unfinished_{0};
-  std::atomic<int64_t> free_pages_{pages_};
+  std::atomic<int> unfinished_{0};
+  mutable std::mutex stats_mutex_;  // guards published_
+  EngineStats published_;
   std::thread thread_;  // last: it uses all of the above
 };
 
@@ -99,7 +123,7 @@ void check_prompt(const Prompt& prompt, int64_t vocab_size) {
   QVL_CHECK(tokens > 0 && std::ssize(prompt.positions) == 3 * tokens, "{} tokens, {} positions", tokens, prompt.positions.size());
   for (const int32_t id : prompt.token_ids) QVL_CHECK(id >= 0 && id < vocab_size, "token {} of {}", id, vocab_size);
   for (const auto& visual : prompt.visuals) {
-    QVL_CHECK(visual.grid.t > 0 && std::ssize(visual.token_begins) == visual.grid.t && visual.patches != nullptr,
+    QVL_CHECK(visual.grid.t > 0 && std::ssize(visual.token_begins) == visual.grid.t,
               "{} runs of tokens for {} temporal groups", visual.token_begins.size(), visual.grid.t);
     for (const int64_t begin : visual.token_begins) QVL_CHECK(begin >= 0 && begin < tokens, "a run at {} of {}", begin, tokens);
   }
@@ -114,7 +138,10 @@ std::unique_ptr<TokenStream> LocalEngine::submit(Prompt prompt, SamplingParams p
   }
   const int64_t room = options_.context_tokens - tokens;
   const int64_t max_tokens = params.max_tokens > 0 ? std::min(params.max_tokens, room) : room;
-  auto sequence = std::make_unique<Sequence>(next_id_++, std::move(prompt), std::move(params), max_tokens, options_.valid_tokens);
+  auto sequence = std::make_unique<Sequence>(
+      next_id_++, std::move(prompt), std::move(params),
+      Sequence::Limits{.max_tokens = max_tokens, .valid_tokens = options_.valid_tokens, .merge_unit = runner_.merge_unit()});
+  know_visuals(*sequence);
   auto stream = std::make_unique<LocalStream>(sequence->stream);
   {
     const std::lock_guard lock(mutex_);
@@ -127,6 +154,18 @@ std::unique_ptr<TokenStream> LocalEngine::submit(Prompt prompt, SamplingParams p
   }
   came_.notify_one();
   return stream;
+}
+
+// On the caller's thread. Features that are known stay the sequence's own until they are used: nothing can be lost while
+// it waits.
+void LocalEngine::know_visuals(Sequence& s) {
+  for (size_t v = 0; v < s.visuals.size(); ++v) {
+    const PromptVisual& visual = s.prompt.visuals[v];
+    s.visuals[v].features = image_cache_.load(visual.content_hash, s.visuals[v].run_tokens * visual.grid.t, visual.pinned);
+    if (visual.patches != nullptr || s.visuals[v].features != nullptr) continue;
+    throw Error(ErrorKind::kInvalidRequest, "unknown_picture",
+                "a picture was named that is not, or no longer, in the cache: send its data again");
+  }
 }
 
 void LocalEngine::run() noexcept {
@@ -151,17 +190,12 @@ void LocalEngine::run() noexcept {
 bool LocalEngine::step() {
   take_new();
   drop_cancelled();
+  scheduler_.grow();
   scheduler_.admit();
+  for (const auto& s : scheduler_.running()) runner_.settle_visuals(*s);
   publish_stats();
   if (scheduler_.idle()) return false;
-  StepPlan plan = scheduler_.plan();
-  if (plan.encode != nullptr) {
-    try {
-      runner_.encode_slice(*plan.encode);
-    } catch (const std::exception& e) {
-      fail(*plan.encode, e);
-    }
-  }
+  StepPlan plan = this->plan();
   if (plan.parts.empty()) return true;
   try {
     if (options_.speculate != Speculate::kOff) guess(plan);
@@ -175,7 +209,28 @@ bool LocalEngine::step() {
   return true;
 }
 
-bool answers(const StepPlan::Part& part) { return part.sequence->generated() > 0; }
+// The step's work; its slice of a picture is done already. While somebody answers, prompts and pictures share the time
+// that is left.
+StepPlan LocalEngine::plan() {
+  const auto& running = scheduler_.running();
+  const bool answering = std::any_of(running.begin(), running.end(), [](const auto& s) { return s->decodes(); });
+  const bool reading = std::any_of(running.begin(), running.end(), [](const auto& s) { return s->vision_done() && !s->decodes(); });
+  const bool encoding = std::any_of(running.begin(), running.end(), [](const auto& s) { return !s->vision_done(); });
+  const double ms = reading && encoding ? pace_.other_ms() / 2 : pace_.other_ms();
+  StepPlan plan = scheduler_.plan(answering ? std::min(options_.prefill_chunk, pace_.rows(ms)) : options_.prefill_chunk);
+  if (plan.encode != nullptr) encode(*plan.encode, answering ? ms : StepPace::kAloneMs, answering);
+  return plan;
+}
+
+void LocalEngine::encode(Sequence& s, double ms, bool fine) {
+  try {
+    if (runner_.encode_slice(s, ms, fine)) scheduler_.end_turn(s);
+  } catch (const std::exception& e) {
+    fail(s, e);
+  }
+}
+
+bool answers(const StepPlan::Part& part) { return part.answers; }
 bool only_answers(const StepPlan& plan) { return std::all_of(plan.parts.begin(), plan.parts.end(), answers); }
 
 bool constrained(const Sequence& s) { return s.constraint != nullptr && s.thinking.answering(); }
@@ -204,7 +259,8 @@ void LocalEngine::guess(StepPlan& plan) {
   int extra = 0;
   for (auto& part : plan.parts) {
     Sequence& s = *part.sequence;
-    const int64_t most = std::min<int64_t>(kMostGuessRows - count - extra, s.max_tokens - s.generated() - 1);
+    const int64_t room = std::ssize(s.pages) * KvCache::kPageTokens - s.total_tokens();
+    const int64_t most = std::min<int64_t>({kMostGuessRows - count - extra, s.max_tokens - s.generated() - 1, room});
     if (!answers(part) || most <= 0) continue;
     if (foresee(part, most)) {
       extra += static_cast<int>(part.guess.verified);
@@ -234,7 +290,7 @@ void LocalEngine::guess(StepPlan& plan) {
 void LocalEngine::forward(const StepPlan& plan) {
   const auto now = Clock::now();
   for (const auto& part : plan.parts) {
-    if (part.sequence->computed == 0) part.sequence->prefill_start = now;
+    if (part.sequence->prefill_start == Clock::time_point{}) part.sequence->prefill_start = now;
   }
   // Work stops in the middle of a pass only when nobody waits for any of it.
   const auto nobody_waits = [&] {
@@ -243,13 +299,20 @@ void LocalEngine::forward(const StepPlan& plan) {
   };
   const auto logits = runner_.forward(plan, nobody_waits);
   if (nobody_waits()) return;
-  const auto count = plan.parts.size();
-  if (only_answers(plan) && count <= pass_costs_.size()) {
-    size_t guesses = 0;
-    for (const auto& part : plan.parts) guesses += part.guess.verified;
-    pass_costs_[count - 1].record(static_cast<int>(guesses), ms_between(now, Clock::now()));
-  }
+  record_times(plan, ms_between(now, Clock::now()));
   advance(plan, logits);
+}
+
+void LocalEngine::record_times(const StepPlan& plan, double ms) {
+  const auto count = plan.parts.size();
+  size_t guesses = 0;
+  int64_t prompt_rows = 0;
+  for (const auto& part : plan.parts) {
+    guesses += part.guess.verified;
+    if (!answers(part)) prompt_rows += part.tokens;
+  }
+  if (prompt_rows == 0 && count <= pass_costs_.size()) pass_costs_[count - 1].record(static_cast<int>(guesses), ms);
+  if (guesses == 0) pace_.record(answers(plan.parts.front()), prompt_rows, ms);
 }
 
 // A request that fails ends alone; its message says no more than its owner may know.
@@ -281,8 +344,18 @@ void LocalEngine::drop_cancelled() {
 }
 
 void LocalEngine::publish_stats() {
-  running_ = static_cast<int>(scheduler_.running().size());
-  free_pages_ = pool_.free();
+  const Scheduler::Counts& counts = scheduler_.counts();
+  const std::lock_guard lock(stats_mutex_);
+  published_ = {.running = static_cast<int>(scheduler_.running().size()),
+                .kv_blocks_total = pages_,
+                .kv_blocks_free = pool_.free(),
+                .kv_blocks_cached = pool_.cached(),
+                .prefix_query_tokens = counts.query_tokens,
+                .prefix_hit_tokens = counts.hit_tokens,
+                .preemptions = counts.preemptions,
+                .image_hits = runner_.image_counts().hits,
+                .image_misses = runner_.image_counts().misses,
+                .image_cache_bytes = static_cast<int64_t>(image_cache_.bytes())};
 }
 
 void LocalEngine::advance(const StepPlan& plan, std::span<const float> logits) {
@@ -292,6 +365,7 @@ void LocalEngine::advance(const StepPlan& plan, std::span<const float> logits) {
     const bool last = s.computed + part.tokens == s.total_tokens();
     if (!last) {
       s.computed += part.tokens;
+      settle(s);
       continue;
     }
     s.computed += part.tokens - 1;
@@ -299,10 +373,18 @@ void LocalEngine::advance(const StepPlan& plan, std::span<const float> logits) {
     const auto rows = logits.first(values);
     logits = logits.subspan(values);
     try {
-      take_tokens(s, part.guess, rows);
+      if (take_tokens(s, part.guess, rows)) settle(s);
     } catch (const std::exception& e) {
       fail(s, e);
     }
+  }
+}
+
+// After a pass: what is computed serves others, and what that was computed from is not needed here any more.
+void LocalEngine::settle(Sequence& s) {
+  scheduler_.publish(s);
+  for (size_t v = 0; v < s.visuals.size(); ++v) {
+    if (s.visuals[v].end <= s.computed && s.prompt.visuals[v].patches != nullptr) s.visuals[v].features.reset();
   }
 }
 
@@ -320,18 +402,20 @@ std::vector<int32_t> LocalEngine::banned(const Sequence& s) const {
 }
 
 // Chooses each token as if the pass had had no guesses, and goes on as long as the next row was computed for just this token.
-// Keys and values of the rows after that are overwritten by the next pass.
-void LocalEngine::take_tokens(Sequence& s, const StepPlan::Guess& guess, std::span<const float> logits) {
+// Keys and values of the rows after that are overwritten by the next pass. False: the answer is over, and the sequence gone.
+bool LocalEngine::take_tokens(Sequence& s, const StepPlan::Guess& guess, std::span<const float> logits) {
   const auto vocab = static_cast<size_t>(runner_.vocab_size());
   s.stats.guessed_tokens += static_cast<int64_t>(guess.verified);
   for (size_t i = 0; i <= guess.verified; ++i) {
     ++s.computed;
-    if (!choose_token(s, logits.subspan(i * vocab, vocab)) || i >= guess.ids.size()) return;
+    if (!choose_token(s, logits.subspan(i * vocab, vocab))) return false;
+    if (i >= guess.ids.size()) return true;
     const bool right = s.tokens.back() == guess.ids[i];
     if (guess.context > 0) s.guessing.learn(guess.context + static_cast<int>(i), right);
-    if (!right) return;
+    if (!right) return true;
     if (i < guess.verified) ++s.stats.accepted_tokens;
   }
+  return true;
 }
 
 TokenEvent LocalEngine::sample(Sequence& s, std::span<const float> logits) {
@@ -393,8 +477,8 @@ void LocalEngine::finish(Sequence& s, FinishReason reason, const std::string& co
   const auto began = s.admitted == Clock::time_point{} ? now : s.admitted;
   s.stats.queue_ms = ms_between(s.submitted, began);
   if (s.first_token != Clock::time_point{}) s.stats.decode_ms = ms_between(s.first_token, now);
-  for (const auto& f : s.features) s.stats.vision_tokens += f->tokens;
-  const auto sequence = scheduler_.remove(&s);  // frees its pages before anybody hears of the end
+  if (reason != FinishReason::kError) scheduler_.publish(s);
+  const auto sequence = scheduler_.remove(&s, reason != FinishReason::kError);  // frees its pages before anybody hears of the end
   --unfinished_;
   publish_stats();
   sequence->stream->push({.kind = TokenStream::Item::Kind::kDone, .token = {}, .finish = reason, .error_code = code,

@@ -34,7 +34,7 @@ struct SamplingParams {
   std::vector<int32_t> stop_token_ids;  // in addition to the model's own
   int logprobs = -1;                    // -1: none; else the number of alternatives reported (0..20)
   std::optional<ThinkingBudget> thinking;
-  int priority = 0;  // lower first
+  int priority = 0;  // lower runs first, and makes room for others last
   ConstraintFactory constraint;  // of the answer, from its first token after the thought on; absent: anything
 };
 

@@ -73,12 +73,23 @@ void ThinkingWatch::accept(int32_t id) {
   }
 }
 
-Sequence::Sequence(uint64_t sequence_id, Prompt p, SamplingParams s, int64_t most_tokens, int32_t valid_tokens)
-    : id(sequence_id), prompt(std::move(p)), params(std::move(s)), max_tokens(most_tokens), tokens(prompt.token_ids),
-      sampler(params, prompt.token_ids, valid_tokens) {
+Sequence::Sequence(uint64_t sequence_id, Prompt p, SamplingParams s, const Limits& limits)
+    : id(sequence_id), prompt(std::move(p)), params(std::move(s)), max_tokens(limits.max_tokens), tokens(prompt.token_ids),
+      sampler(params, prompt.token_ids, limits.valid_tokens) {
   if (params.constraint) constraint = params.constraint();
   if (params.thinking) thinking = ThinkingWatch(*params.thinking, max_tokens, constraint != nullptr);
   stats.prompt_tokens = prompt_tokens();
+  for (const PromptVisual& visual : prompt.visuals) {
+    SequenceVisual& v = visuals.emplace_back();
+    v.run_tokens = int64_t{visual.grid.h} * visual.grid.w / limits.merge_unit;
+    for (const int64_t begin : visual.token_begins) v.end = std::max(v.end, begin + v.run_tokens);
+  }
+}
+
+int32_t Sequence::position(int64_t axis, int64_t token) const {
+  const int64_t prompt_end = prompt_tokens();
+  if (token < prompt_end) return prompt.positions[static_cast<size_t>(axis * prompt_end + token)];
+  return static_cast<int32_t>(token) + prompt.rope_delta;
 }
 
 }  // namespace qvl

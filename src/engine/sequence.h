@@ -67,15 +67,36 @@ class ThinkingWatch {
   std::vector<int32_t> forced_ids_;  // budget_'s, or as much of them as max_tokens has room for
 };
 
+// What a sequence still needs of one of its prompt's visuals.
+struct SequenceVisual {
+  int64_t run_tokens = 0;  // of each temporal group
+  int64_t end = 0;         // the token after its last run
+  std::shared_ptr<const VisionFeatures> features;  // while they are known and some of its tokens are not computed
+  bool counted = false;    // in the statistics
+};
+
 struct Sequence {
-  Sequence(uint64_t sequence_id, Prompt prompt, SamplingParams params, int64_t max_tokens, int32_t valid_tokens);
+  struct Limits {
+    int64_t max_tokens = 0;    // of the answer
+    int32_t valid_tokens = 0;  // of the sampler
+    int merge_unit = 1;        // patches of a visual token
+  };
+  Sequence(uint64_t sequence_id, Prompt prompt, SamplingParams params, const Limits& limits);
 
   int64_t prompt_tokens() const { return static_cast<int64_t>(prompt.token_ids.size()); }
   int64_t total_tokens() const { return static_cast<int64_t>(tokens.size()); }
   int64_t generated() const { return total_tokens() - prompt_tokens(); }
-  bool vision_done() const { return features.size() == prompt.visuals.size(); }
-  // Tokens whose keys and values are still missing; 1 while decoding.
+  bool vision_done() const { return next_visual == visuals.size(); }
+  // Tokens whose keys and values are still missing.
   int64_t pending() const { return total_tokens() - computed; }
+  // One token a step: the answer goes on.
+  bool decodes() const { return vision_done() && pending() == 1 && generated() > 0; }
+  // On one of the three axes (model/rope_positions.h), past the prompt as well.
+  int32_t position(int64_t axis, int64_t token) const;
+  // Before requests of higher numbers and those that came later.
+  bool before(const Sequence& other) const {
+    return params.priority != other.params.priority ? params.priority < other.params.priority : id < other.id;
+  }
 
   const uint64_t id;
   Prompt prompt;
@@ -83,9 +104,14 @@ struct Sequence {
   const int64_t max_tokens;
   std::vector<int32_t> tokens;  // the prompt's and the generated ones
   int64_t computed = 0;         // of tokens, in the KV cache
-  std::vector<int32_t> pages;   // enough for prompt + max_tokens from admission on
-  std::vector<std::shared_ptr<const VisionFeatures>> features;  // of prompt.visuals, as far as encoded
-  std::unique_ptr<VisionTower::Run> vision_run;                 // of visual features.size()
+  int64_t published = 0;        // of pages, whose content the pool knows
+  std::vector<int32_t> pages;   // while it runs: at least for all of tokens
+  std::vector<SequenceVisual> visuals;           // of prompt.visuals
+  size_t next_visual = 0;                        // those before have features, or all their tokens are computed
+  std::unique_ptr<VisionTower::Run> vision_run;  // of next_visual
+  double vision_run_ms = 0;                      // that it took so far
+  uint64_t encode_turn = 0;                      // pictures are encoded in this order
+  int64_t passed_over = 0;                       // prompt tokens that others computed while it was ready
   Sampler sampler;
   ThinkingWatch thinking;
   std::unique_ptr<TokenConstraint> constraint;  // nullptr: anything may come

@@ -55,15 +55,13 @@ size_t picture_needs(const VisionConfig& c, int64_t patches) {
   const double d = c.hidden_size, inner = c.intermediate_size;
   const double features = static_cast<double>(c.out_hidden_size) / c.merge_unit() *
                           static_cast<double>(1 + c.deepstack_visual_indexes.size());
-  double row =
-      static_cast<double>(c.patch_dim()) + 3 * d + std::max(3 * d, inner);  // values, x, normed, attention, wide
-  row += d / c.num_heads;                                                   // angles
-  row += 2 * d;                                                             // a merger's
+  double row = static_cast<double>(c.patch_dim()) + 6 * d;  // values, x, qkv, attention, positions
+  row += 5 * d / c.num_heads;                               // angles; a head by itself
   row += features;
-  const double rounded = std::max(inner, d * c.merge_unit() / c.merge_unit()) * kRoundedInputBytes;
-  constexpr double kAttentionPages = 16 << 20;
-  return floats(static_cast<double>(patches) * row) +
-         static_cast<size_t>(static_cast<double>(patches) * rounded + kAttentionPages);
+  constexpr double kAttentionPages = 16 << 20, kPieceRows = 1024, kHeads = 32 << 20;
+  const double piece_rows = std::min(static_cast<double>(patches), kPieceRows);
+  const double piece = piece_rows * (static_cast<double>(sizeof(float)) * (d + inner) + inner * kRoundedInputBytes);
+  return floats(static_cast<double>(patches) * row) + static_cast<size_t>(piece + kAttentionPages + kHeads);
 }
 
 }  // namespace qvl

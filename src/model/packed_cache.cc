@@ -61,12 +61,8 @@ std::string plain_name(const fs::path& folder) {
   return name.substr(0, 60);
 }
 
-}  // namespace
-
-PackedKey packed_key(const fs::path& cache_folder, const fs::path& model_folder, const Backend& backend,
-                     Quantize quantize) {
+Json describe_all(const fs::path& folder) {
   std::error_code error;
-  const fs::path folder = fs::weakly_canonical(model_folder, error);
   std::vector<fs::path> sources;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     if (is_source(entry.path()) && entry.is_regular_file(error)) sources.push_back(entry.path());
@@ -75,6 +71,21 @@ PackedKey packed_key(const fs::path& cache_folder, const fs::path& model_folder,
   std::sort(sources.begin(), sources.end());
   Json files = Json::array();
   for (const auto& file : sources) files.push_back(describe(file));
+  return files;
+}
+
+}  // namespace
+
+std::string source_identity(const fs::path& model_folder) {
+  std::error_code error;
+  return dump_json(describe_all(fs::weakly_canonical(model_folder, error)));
+}
+
+PackedKey packed_key(const fs::path& cache_folder, const fs::path& model_folder, const Backend& backend,
+                     Quantize quantize) {
+  std::error_code error;
+  const fs::path folder = fs::weakly_canonical(model_folder, error);
+  Json files = describe_all(folder);
   const std::string rules =
       fmt::format("{}|{}|{}", backend.layouts(), static_cast<int>(backend.precision()), plan_text(quantize));
   // The name tells folders and settings apart; the identity, whether the folder and the rules are still the same: then

@@ -20,6 +20,10 @@ struct PackedKey {
 PackedKey packed_key(const std::filesystem::path& cache_folder, const std::filesystem::path& model_folder,
                      const Backend& backend, Quantize quantize);
 
+// The model's files in the folder, by names, sizes, times and header checksums: another text means another model.
+// Errors: as packed_key().
+std::string source_identity(const std::filesystem::path& model_folder);
+
 class PackedCacheSource final : public PackedSource {
  public:
   explicit PackedCacheSource(std::unique_ptr<PackedFile> file) : file_(std::move(file)) {}

@@ -1,5 +1,6 @@
 #include "model/vision_tower.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -10,7 +11,7 @@ namespace {
 
 constexpr float kLayerNormEps = 1e-6f;   // fixed in the reference's code, as is theta
 constexpr double kRopeTheta = 10000;
-constexpr int64_t kMlpRows = 1024;  // patches of the MLP at a time: its inner rows are the widest of all
+constexpr int64_t kPieceRows = 1024;  // patches at a time; a whole number of merge blocks
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 
@@ -136,89 +137,181 @@ VisionTower::Run::Run(VisionTower& tower, const Grid& grid, std::span<const floa
             grid.h, grid.w);
   QVL_CHECK(static_cast<int64_t>(patches.size()) == grid.patches() * tower.config_.patch_dim(), "{} patch values",
             patches.size());
-  features_.tokens = grid.patches() / tower.config_.merge_unit();
+  const int64_t d = tower.config_.hidden_size, patches_count = grid.patches();
+  features_.tokens = patches_count / tower.config_.merge_unit();
+  x_.resize(at(patches_count * d));
+  qkv_.resize(at(patches_count * 3 * d));
+  attention_.resize(at(patches_count * d));
+  positions_ = tower.position_embedding(grid.h, grid.w);
   // Angles: the row's frequencies, then the column's (spec 5.3), the same for every frame.
   const int quarter = tower.config_.hidden_size / tower.config_.num_heads / 4;
+  std::vector<float> cosines, sines;
+  for (int position = 0; position < std::max(grid.h, grid.w); ++position) {
+    for (int k = 0; k < quarter; ++k) {
+      const auto theta = static_cast<float>(1.0 / std::pow(kRopeTheta, static_cast<double>(k) / quarter));
+      const float angle = static_cast<float>(position) * theta;
+      cosines.push_back(std::cos(angle));
+      sines.push_back(std::sin(angle));
+    }
+  }
+  const auto append = [&](const std::vector<float>& from, int position, std::vector<float>& to) {
+    to.insert(to.end(), from.begin() + position * quarter, from.begin() + (position + 1) * quarter);
+  };
+  const auto order = patch_order(grid.h, grid.w, merge);
   for (int frame = 0; frame < grid.t; ++frame) {
-    for (const auto& [row, column] : patch_order(grid.h, grid.w, merge)) {
-      for (const int position : {row, column}) {
-        for (int k = 0; k < quarter; ++k) {
-          const auto theta = static_cast<float>(1.0 / std::pow(kRopeTheta, static_cast<double>(k) / quarter));
-          const float angle = static_cast<float>(position) * theta;
-          cos_.push_back(std::cos(angle));
-          sin_.push_back(std::sin(angle));
-        }
-      }
+    for (const auto& [row, column] : order) {
+      append(cosines, row, cos_), append(cosines, column, cos_);
+      append(sines, row, sin_), append(sines, column, sin_);
     }
   }
 }
 
-void VisionTower::Run::step() {
-  if (next_block_ == 0) {
-    tower_.embed(*this);
-    ++next_block_;
+void VisionTower::Run::enter(Stage stage) {
+  stage_ = stage;
+  next_ = 0;
+}
+
+void VisionTower::Run::step(double attention_macs) {
+  const int64_t patches = grid_.patches(), rows = std::min(kPieceRows, patches - next_), first = next_;
+  const auto block = [&]() -> const Block& { return tower_.blocks_[at(blocks_ - 1)]; };
+  const auto last = [&] { return (next_ += rows) == patches; };
+  switch (stage_) {
+    case Stage::kEmbed:
+      tower_.embed(*this, first, rows);
+      if (last()) end_block();
+      break;
+    case Stage::kQkv:
+      tower_.qkv(*this, block(), first, rows);
+      if (last()) enter(Stage::kAttention);
+      break;
+    case Stage::kAttention:
+      if (attend(attention_macs)) enter(Stage::kMlp);
+      break;
+    case Stage::kMlp:
+      tower_.mlp(*this, block(), first, rows);
+      if (last()) end_block();
+      break;
+    case Stage::kMerge: {
+      const int unit = tower_.config_.merge_unit(), which = merges_.front();
+      const int64_t width = tower_.config_.out_hidden_size;
+      auto& out = which < 0 ? features_.embeds : features_.deepstack[at(which)];
+      out.resize(at(features_.tokens * width));
+      tower_.merge(which < 0 ? *tower_.merger_ : tower_.deepstack_mergers_[at(which)], x_.data() + first * tower_.config_.hidden_size,
+                   rows, out.data() + first / unit * width);
+      if (!last()) break;
+      merges_.erase(merges_.begin());
+      enter(merges_.empty() ? (which < 0 ? Stage::kDone : Stage::kQkv) : Stage::kMerge);
+      break;
+    }
+    case Stage::kDone:
+      break;
+  }
+}
+
+// After the patch embedding and after each block: what is tapped there goes through its merger next.
+void VisionTower::Run::end_block() {
+  const int index = blocks_++ - 1;
+  const auto& taps = tower_.config_.deepstack_visual_indexes;
+  features_.deepstack.resize(taps.size());
+  for (size_t j = 0; j < taps.size(); ++j) {
+    if (taps[j] == index) merges_.push_back(static_cast<int>(j));
+  }
+  if (blocks_ > tower_.config_.depth) merges_.push_back(-1);
+  enter(merges_.empty() ? Stage::kQkv : Stage::kMerge);
+}
+
+// True: all heads of all groups are done.
+bool VisionTower::Run::attend(double most_macs) {
+  const int heads = tower_.config_.num_heads;
+  const double rows = static_cast<double>(grid_.h) * grid_.w, head_macs = rows * rows * 2 * tower_.config_.hidden_size / heads;
+  const auto most_heads = static_cast<int64_t>(std::clamp(most_macs / head_macs, 1.0, static_cast<double>(heads) * grid_.t));
+  const int64_t group = next_ / heads, head = next_ % heads;
+  int64_t groups = 1, count = std::min(most_heads, heads - head);
+  if (head == 0 && most_heads >= heads) groups = std::min(most_heads / heads, grid_.t - group), count = heads;
+  tower_.attend(*this, group, groups, static_cast<int>(head), static_cast<int>(count));
+  next_ += groups * count;
+  return next_ == int64_t{heads} * grid_.t;
+}
+
+void VisionTower::embed(Run& run, int64_t first, int64_t rows) {
+  const int64_t d = config_.hidden_size, frame = int64_t{run.grid_.h} * run.grid_.w;
+  float* const x = run.x_.data();
+  ops_.linear(*patch_embed_, run.patches_.data() + first * config_.patch_dim(), rows, x + first * d);
+  for (int64_t row = first; row < first + rows;) {
+    const int64_t place = row % frame, count = std::min(frame - place, first + rows - row);
+    ops_.add(run.positions_.data() + place * d, count * d, x + row * d);
+    row += count;
+  }
+}
+
+void VisionTower::qkv(Run& run, const Block& block, int64_t first, int64_t rows) {
+  const int64_t d = config_.hidden_size;
+  const int heads = config_.num_heads, dim = config_.hidden_size / heads;
+  norm_.resize(at(rows * d));
+  ops_.layer_norm(run.x_.data() + first * d, rows, d, block.norm1_weight.data(), block.norm1_bias.data(), kLayerNormEps, norm_.data());
+  float* const out = run.qkv_.data() + first * 3 * d;
+  ops_.linear(*block.qkv, norm_.data(), rows, out);
+  const int64_t angles = first * dim / 2;
+  for (int part = 0; part < 2; ++part) {  // Q, K
+    ops_.norm_rope(out + part * d, rows, 3 * d, heads, dim, nullptr, 0, run.cos_.data() + angles, run.sin_.data() + angles);
+  }
+}
+
+// Attention never leaves one temporal group of one picture or video, nor a head.
+void VisionTower::attend(Run& run, int64_t first_group, int64_t groups, int first_head, int heads) {
+  const int64_t d = config_.hidden_size, group_rows = int64_t{run.grid_.h} * run.grid_.w;
+  const int64_t first = first_group * group_rows, rows = groups * group_rows;
+  const int dim = config_.hidden_size / config_.num_heads;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
+  const float* const qkv = run.qkv_.data() + first * 3 * d;
+  float* const out = run.attention_.data() + first * d;
+  if (heads == config_.num_heads) {
+    ops_.segment_attention(qkv, rows, group_rows, heads, dim, scale, out);
     return;
   }
-  const int index = next_block_ - 1;
-  tower_.block(*this, tower_.blocks_[at(index)]);
-  const auto& taps = tower_.config_.deepstack_visual_indexes;
-  for (size_t j = 0; j < taps.size(); ++j) {
-    if (taps[j] == index) features_.deepstack.push_back(tower_.merge(tower_.deepstack_mergers_[j], x_, grid_.patches()));
+  // The heads by themselves are what the op takes for all heads of a narrower tower.
+  const int64_t width = int64_t{heads} * dim;
+  heads_.resize(at(rows * 4 * width));
+  float* const narrow_out = heads_.data() + rows * 3 * width;
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t part = 0; part < 3; ++part) {
+      std::copy_n(qkv + r * 3 * d + part * d + first_head * dim, width, heads_.data() + (r * 3 + part) * width);
+    }
   }
-  if (++next_block_ > tower_.config_.depth) features_.embeds = tower_.merge(*tower_.merger_, x_, grid_.patches());
+  ops_.segment_attention(heads_.data(), rows, group_rows, heads, dim, scale, narrow_out);
+  for (int64_t r = 0; r < rows; ++r) std::copy_n(narrow_out + r * width, width, out + r * d + first_head * dim);
 }
 
-void VisionTower::embed(Run& run) {
-  const int64_t patches = run.grid_.patches(), frame = int64_t{run.grid_.h} * run.grid_.w * config_.hidden_size;
-  run.x_.resize(at(patches * config_.hidden_size));
-  ops_.linear(*patch_embed_, run.patches_.data(), patches, run.x_.data());
-  const auto positions = position_embedding(run.grid_.h, run.grid_.w);
-  for (int t = 0; t < run.grid_.t; ++t) ops_.add(positions.data(), frame, run.x_.data() + t * frame);
-}
-
-void VisionTower::block(Run& run, const Block& block) {
-  const int64_t patches = run.grid_.patches(), d = config_.hidden_size;
-  const int heads = config_.num_heads, dim = config_.hidden_size / heads;
-  float* const x = run.x_.data();
-  norm_.resize(at(patches * d));
-  attention_.resize(at(patches * d));
-  wide_.resize(at(std::max(patches * 3 * d, std::min(patches, kMlpRows) * config_.intermediate_size)));
-
-  ops_.layer_norm(x, patches, d, block.norm1_weight.data(), block.norm1_bias.data(), kLayerNormEps, norm_.data());
-  ops_.linear(*block.qkv, norm_.data(), patches, wide_.data());
-  for (int part = 0; part < 2; ++part) {  // Q, K
-    ops_.norm_rope(wide_.data() + part * d, patches, 3 * d, heads, dim, nullptr, 0, run.cos_.data(), run.sin_.data());
-  }
-  // Attention never leaves one temporal group of one picture or video.
-  ops_.segment_attention(wide_.data(), patches, int64_t{run.grid_.h} * run.grid_.w, heads, dim,
-                         1.0f / std::sqrt(static_cast<float>(dim)), attention_.data());
-  ops_.linear_add(*block.proj, attention_.data(), patches, x);
-
-  for (int64_t first = 0; first < patches; first += kMlpRows) {
-    const int64_t rows = std::min(kMlpRows, patches - first);
-    ops_.layer_norm(x + first * d, rows, d, block.norm2_weight.data(), block.norm2_bias.data(), kLayerNormEps, norm_.data());
-    ops_.linear(*block.fc1, norm_.data(), rows, wide_.data(), Activation::kGeluTanh);
-    ops_.linear_add(*block.fc2, wide_.data(), rows, x + first * d);
-  }
+void VisionTower::mlp(Run& run, const Block& block, int64_t first, int64_t rows) {
+  const int64_t d = config_.hidden_size;
+  float* const x = run.x_.data() + first * d;
+  norm_.resize(at(rows * d));
+  wide_.resize(at(rows * config_.intermediate_size));
+  ops_.linear_add(*block.proj, run.attention_.data() + first * d, rows, x);
+  ops_.layer_norm(x, rows, d, block.norm2_weight.data(), block.norm2_bias.data(), kLayerNormEps, norm_.data());
+  ops_.linear(*block.fc1, norm_.data(), rows, wide_.data(), Activation::kGeluTanh);
+  ops_.linear_add(*block.fc2, wide_.data(), rows, x);
 }
 
 // Four patches of a merge block are neighbours in memory, so joining them is a change of shape. The main merger normalises
 // each patch, DeepStack's the four joined: the width of the norm's weight tells.
-std::vector<float> VisionTower::merge(const Merger& merger, const std::vector<float>& x, int64_t patches) {
-  const auto norm_width = static_cast<int64_t>(merger.norm_weight.size());
-  const int64_t rows = static_cast<int64_t>(x.size()) / norm_width, tokens = patches / config_.merge_unit();
-  std::vector<float> normed(x.size()), inner(x.size()), out(at(tokens * config_.out_hidden_size));
-  ops_.layer_norm(x.data(), rows, norm_width, merger.norm_weight.data(), merger.norm_bias.data(), kLayerNormEps, normed.data());
-  ops_.linear(*merger.fc1, normed.data(), tokens, inner.data(), Activation::kGeluErf);
-  ops_.linear(*merger.fc2, inner.data(), tokens, out.data());
-  return out;
+void VisionTower::merge(const Merger& merger, const float* x, int64_t rows, float* out) {
+  const auto norm_width = static_cast<int64_t>(merger.norm_weight.size()), floats = rows * config_.hidden_size;
+  const int64_t tokens = rows / config_.merge_unit();
+  norm_.resize(at(floats));
+  wide_.resize(at(floats));
+  ops_.layer_norm(x, floats / norm_width, norm_width, merger.norm_weight.data(), merger.norm_bias.data(), kLayerNormEps, norm_.data());
+  ops_.linear(*merger.fc1, norm_.data(), tokens, wide_.data(), Activation::kGeluErf);
+  ops_.linear(*merger.fc2, wide_.data(), tokens, out);
 }
 
 VisionFeatures VisionTower::forward(const Grid& grid, std::span<const float> patches, const VisionTrace& trace) {
   Run run(*this, grid, patches);
-  for (int block = 0; !run.done(); ++block) {
+  for (int told = 0; !run.done();) {
     run.step();
-    if (trace) trace(block, run.hidden().data(), grid.patches());
+    if (run.blocks() == told) continue;
+    if (trace) trace(told, run.hidden().data(), grid.patches());
+    ++told;
   }
   return run.take();
 }

@@ -19,6 +19,7 @@ struct VisionFeatures {
   int64_t tokens = 0;                         // grid.patches() / merge_unit
   std::vector<float> embeds;                  // [tokens, out_hidden_size]
   std::vector<std::vector<float>> deepstack;  // one [tokens, out_hidden_size] for each of deepstack_visual_indexes
+  double encode_ms = 0;                       // what making them took, for whoever keeps them
   size_t bytes() const;
 };
 
@@ -31,22 +32,34 @@ class VisionTower {
   VisionTower(WeightLoader& weights, const VisionConfig& config);
   ~VisionTower();
 
-  // One run over one picture or video, a block at a time, so that other work and cancellation come between.
+  // One run over one picture or video, a piece at a time, so that other work and cancellation come between. The pieces'
+  // sizes change nothing in the features.
   class Run {
    public:
     Run(VisionTower& tower, const Grid& grid, std::span<const float> patches);  // [grid.patches(), patch_dim]
-    bool done() const { return next_block_ > tower_.config_.depth; }
-    void step();
+    bool done() const { return stage_ == Stage::kDone; }
+    // The next piece: some rows of a product, or some heads of attention. attention_macs: the most multiplications of the
+    // latter, but one head of one temporal group at least.
+    void step(double attention_macs = 1e18);
+    int blocks() const { return blocks_; }  // done, the patch embedding included
     VisionFeatures take() { return std::move(features_); }
     const std::vector<float>& hidden() const { return x_; }
 
    private:
     friend class VisionTower;
+    enum class Stage { kEmbed, kQkv, kAttention, kMlp, kMerge, kDone };
+    void enter(Stage stage);
+    void end_block();
+    bool attend(double most_macs);
+
     VisionTower& tower_;
     Grid grid_;
     std::span<const float> patches_;
-    int next_block_ = 0;  // 0: the patch embedding; then blocks 1..depth
-    std::vector<float> x_, cos_, sin_;
+    Stage stage_ = Stage::kEmbed;
+    int64_t next_ = 0;  // of the stage: the first row, or head of head-major (group, head), that is missing
+    int blocks_ = 0;
+    std::vector<int> merges_;  // that follow the block at hand: of deepstack_mergers_, -1 for the main one
+    std::vector<float> positions_, x_, cos_, sin_, qkv_, attention_;
     VisionFeatures features_;
   };
 
@@ -61,9 +74,11 @@ class VisionTower {
   struct Block;
   struct Merger;
 
-  void embed(Run& run);
-  void block(Run& run, const Block& block);
-  std::vector<float> merge(const Merger& merger, const std::vector<float>& x, int64_t patches);
+  void embed(Run& run, int64_t first, int64_t rows);
+  void qkv(Run& run, const Block& block, int64_t first, int64_t rows);
+  void attend(Run& run, int64_t first_group, int64_t groups, int first_head, int heads);
+  void mlp(Run& run, const Block& block, int64_t first, int64_t rows);
+  void merge(const Merger& merger, const float* x, int64_t rows, float* out);
 
   VisionConfig config_;
   Ops& ops_;
@@ -72,7 +87,7 @@ class VisionTower {
   std::vector<Block> blocks_;
   std::unique_ptr<Merger> merger_;
   std::vector<Merger> deepstack_mergers_;
-  std::vector<float> norm_, wide_, attention_;  // scratch of one block
+  std::vector<float> norm_, wide_, heads_;  // scratch of one piece
 };
 
 // Bilinear source indices and weights of one axis: linspace(0, side - 1, n), corners aligned.

@@ -50,6 +50,8 @@ void AnswerSet::add_outcome(size_t index, const AnswerOutcome& one) {
     all.vision_tokens += one.stats.vision_tokens;
     all.images_cached += one.stats.images_cached;
     all.vision_ms += one.stats.vision_ms;
+    all.vision_saved_ms += one.stats.vision_saved_ms;
+    total_.dropped_messages = one.dropped_messages;
   }
   total_.reasoning_tokens += one.reasoning_tokens;
   all.completion_tokens += one.stats.completion_tokens;

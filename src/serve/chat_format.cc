@@ -23,6 +23,8 @@ Json tool_call_json(const AnswerToolCall& call, const std::string& arguments) {
   return {{"id", call.id}, {"type", "function"}, {"function", {{"name", call.name}, {"arguments", arguments}}}};
 }
 
+Json truncation_json(const AnswerOutcome& outcome) { return {{"dropped_messages", outcome.dropped_messages}}; }
+
 }  // namespace
 
 int64_t unix_seconds() {
@@ -46,7 +48,7 @@ const char* finish_reason(AnswerEnd end) {
 
 Json usage_json(const AnswerOutcome& outcome) {
   const RequestStats& stats = outcome.stats;
-  return {{"prompt_tokens", stats.prompt_tokens},
+  Json usage = {{"prompt_tokens", stats.prompt_tokens},
           {"completion_tokens", stats.completion_tokens},
           {"total_tokens", stats.prompt_tokens + stats.completion_tokens},
           {"prompt_tokens_details",
@@ -54,6 +56,8 @@ Json usage_json(const AnswerOutcome& outcome) {
             {"image_tokens", outcome.prompt.image_tokens},
             {"video_tokens", outcome.prompt.video_tokens}}},
           {"completion_tokens_details", {{"reasoning_tokens", outcome.reasoning_tokens}}}};
+  if (outcome.dropped_messages > 0) usage["prompt_truncation"] = truncation_json(outcome);
+  return usage;
 }
 
 Json usage_so_far(const AnswerFormat::Progress& progress) {
@@ -76,6 +80,7 @@ Json timings_json(const RequestStats& stats) {
           {"vision_n", stats.vision_tokens},
           {"vision_ms", stats.vision_ms},
           {"images_cached", stats.images_cached},
+          {"vision_saved_ms", stats.vision_saved_ms},
           {"queue_ms", stats.queue_ms},
           {"ttft_ms", stats.ttft_ms}};
 }
@@ -182,6 +187,7 @@ std::string ChatFormat::delta(size_t index, const ChatDelta& delta, const Progre
 std::string ChatFormat::finish(size_t index, const AnswerOutcome& outcome, const Progress& progress) {
   Json json = chunk(index, Json::object(), nullptr, finish_reason(outcome.end), progress);
   json["timings"] = timings_json(outcome.stats);
+  if (outcome.dropped_messages > 0) json["prompt_truncation"] = truncation_json(outcome);
   return sse_event(json);
 }
 

@@ -36,6 +36,12 @@ void read_tools(const Fields& fields, ChatInput& input) {
   if (tools && !tools->empty()) input.tools = *tools;
 }
 
+void read_truncation(const Fields& fields, ChatRequest& chat) {
+  const auto truncation = fields.string("truncation", kMaxExtraBytes);
+  if (truncation && *truncation != "auto" && *truncation != "disabled") invalid_value("truncation", "expected auto or disabled");
+  chat.truncate = truncation == "auto";
+}
+
 void read_template_kwargs(const Fields& fields, ChatInput& input) {
   const Json* kwargs = fields.object("chat_template_kwargs");
   if (!kwargs) return;
@@ -98,6 +104,7 @@ OpenAiChatRequest read_openai_chat(Json& json, const ModelRegistry& models) {
   out.chat.stream_tool_calls = out.stream;
   out.chat.single_tool_call = fields.boolean("parallel_tool_calls") == false;
   read_answer_grammar(fields, out.chat);
+  read_truncation(fields, out.chat);
   read_template_kwargs(fields, out.chat.input);
   read_messages(json["messages"], out.chat.input);
   read_media_kwargs(json, out.chat.input);

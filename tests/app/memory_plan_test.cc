@@ -108,6 +108,27 @@ TEST_F(FitTest, TheImageCacheFirst) {
   EXPECT_THAT(log_, testing::Not(testing::HasSubstr("context gets")));
 }
 
+// Room for several requests at once goes before the pictures' size, and never below one whole context.
+TEST_F(FitTest, ThenRoomForOthers) {
+  MemorySettings many = settings_;
+  many.kv_tokens = 4 * settings_.context_tokens;
+  EXPECT_GT(total(many), total(settings_) + 2 * kGiB);
+  const auto fit_many = [&](size_t limit) {
+    const MemorySettings found = fit_memory(config_, processor_, *backend_, many, kWeights, kProgram, limit);
+    EXPECT_LE(total(found), limit);
+    return found;
+  };
+  MemorySettings found = fit_many(total(many) - kGiB);
+  EXPECT_LT(found.kv_tokens, many.kv_tokens);
+  EXPECT_GT(found.kv_tokens, many.context_tokens);
+  EXPECT_EQ(found.max_pixels, settings_.max_pixels);
+  found = fit_many(total(settings_) - 2 * kGiB);
+  EXPECT_EQ(found.kv_tokens, settings_.context_tokens);
+  EXPECT_LT(found.max_pixels, settings_.max_pixels);
+  found = fit_many(total(settings_) - 5 * kGiB);
+  EXPECT_EQ(found.kv_tokens, found.context_tokens);
+}
+
 TEST_F(FitTest, ThenPicturesThenTheContext) {
   const MemorySettings pictures = fit(total(settings_) - 2 * kGiB);
   EXPECT_LT(pictures.max_pixels, settings_.max_pixels);

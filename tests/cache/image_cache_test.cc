@@ -63,6 +63,25 @@ TEST(ImageCache, TheSameTwiceCountsOnce) {
   EXPECT_EQ(cache.find(hash_of(1)), f);
 }
 
+// What a client names again goes last; but not more of it than half of the cache.
+TEST(ImageCache, PinnedFeaturesLeaveLast) {
+  ImageCache cache(2000);
+  cache.insert(hash_of(1), features_of(100), true);
+  for (int i = 2; i <= 9; ++i) cache.insert(hash_of(i), features_of(100));
+  EXPECT_TRUE(cache.contains(hash_of(1)));
+  EXPECT_EQ(cache.size(), 5u);
+  EXPECT_NE(cache.find(hash_of(8), true), nullptr);  // pinned later
+  EXPECT_NE(cache.find(hash_of(9), true), nullptr);  // 1 is pinned no more
+  for (int i = 10; i <= 12; ++i) cache.insert(hash_of(i), features_of(100));
+  EXPECT_FALSE(cache.contains(hash_of(1)));
+  EXPECT_TRUE(cache.contains(hash_of(8)));
+  EXPECT_TRUE(cache.contains(hash_of(9)));
+  EXPECT_EQ(cache.bytes(), 2000u);
+  cache.insert(hash_of(13), features_of(500));  // all of it
+  EXPECT_EQ(cache.size(), 1u);
+  EXPECT_EQ(cache.bytes(), 2000u);
+}
+
 // A request goes on with features that the cache has dropped.
 TEST(ImageCache, FeaturesInUseStay) {
   ImageCache cache(400);

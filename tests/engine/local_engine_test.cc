@@ -193,6 +193,7 @@ TEST_P(LocalEngineTest, TheBooksOfAnAnswer) {
   // No cache, the same answer.
   EngineOptions o = options();
   o.image_cache_bytes = 0;
+  o.share_prefixes = false;
   const auto bare = engine(o);
   for (int i = 0; i < 2; ++i) {
     const auto got = ask(*bare, prompt, greedy(4));
@@ -518,7 +519,6 @@ TEST_P(LocalEngineTest, PromptsThatBreakOurRulesAreRefused) {
   refused([](Prompt& p) { p.visuals[0].token_begins.clear(); });
   refused([](Prompt& p) { p.visuals[1].token_begins[1] = -1; });
   refused([](Prompt& p) { p.visuals[1].token_begins[1] = std::ssize(p.token_ids); });
-  refused([](Prompt& p) { p.visuals[0].patches = nullptr; });
   EXPECT_EQ(ask(*e, picture(1), greedy(2)).ids.size(), 2u);
   expect_all_free(*e);
 }

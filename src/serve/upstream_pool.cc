@@ -96,7 +96,9 @@ std::vector<Json> UpstreamPool::models() const {
 
 bool UpstreamPool::knows(std::string_view model) const {
   const std::lock_guard lock(mutex_);
-  return std::any_of(upstreams_.begin(), upstreams_.end(), [&](const Upstream& one) { return one.serves(model); });
+  return std::any_of(upstreams_.begin(), upstreams_.end(), [&](const Upstream& one) {
+    return (one.alive || !one.models.empty()) && one.serves(model);
+  });
 }
 
 std::unique_ptr<UpstreamPool::Lease> UpstreamPool::choose(std::string_view model, const std::vector<size_t>& tried) {

@@ -18,6 +18,10 @@ Error failure_error(const HttpCall::Poll& failure) {
                                                      : "the engine behind this server broke off its answer"};
 }
 
+ErrorStyle error_style(AnswerForm form) {
+  return form == AnswerForm::kMessages ? ErrorStyle::kAnthropic : ErrorStyle::kOpenAi;
+}
+
 bool starts_with_type(std::string_view value, std::string_view type) { return value.substr(0, type.size()) == type; }
 
 }  // namespace
@@ -143,7 +147,7 @@ void UpstreamAnswer::end_with(const Error& error) {
     out_ += error_event(question_.form, error);
     shown_ = true;
   } else {
-    response_ = error_response(error);
+    response_ = error_response(error, error_style(question_.form));
   }
   ended_ = true;
   call_.reset();
@@ -154,7 +158,8 @@ HttpResponse UpstreamAnswer::whole_response() {
   if (status_ == 401 || status_ == 403) {
     // Not the client's key, which this server has checked, but its own.
     return error_response({ErrorKind::kBadGateway, "upstream_unauthorized",
-                           "the engine behind this server refuses this server's key: see --upstream-api-key"});
+                           "the engine behind this server refuses this server's key: see --upstream-api-key"},
+                          error_style(question_.form));
   }
   HttpResponse response;
   response.status = status_;

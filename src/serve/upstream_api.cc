@@ -20,7 +20,7 @@ constexpr Forwarded kForwarded[] = {
     {"/v1/chat/completions", AnswerForm::kChat},   {"/v1/completions", AnswerForm::kCompletions},
     {"/v1/responses", AnswerForm::kResponses},     {"/v1/messages", AnswerForm::kMessages},
     {"/v1/messages/count_tokens", AnswerForm::kPlain}};
-constexpr std::string_view kModels = "/v1/models/";
+constexpr size_t kRootBytes = std::string_view("/v1").size();  // some routes are served without it as well
 
 bool is_own(const ModelRegistry& models, std::string_view id) {
   return std::any_of(models.models().begin(), models.models().end(), [&](const auto& model) { return model->id == id; });
@@ -79,7 +79,8 @@ struct Upstreams {
   }
 
   HandlerResult one_model(const Handler& own, HttpRequest& http) const {
-    const std::string id = http.path.substr(kModels.size());
+    const size_t models_at = http.path.find("/models/");
+    const std::string id = http.path.substr(models_at + std::string_view("/models/").size());
     if (is_own(models, id)) return own(http);
     for (const Json& model : pool.models()) {
       if (model["id"] == id) return json_response(dump_json(model));
@@ -98,15 +99,21 @@ struct Upstreams {
   }
 };
 
-void wrap(std::vector<Route>& routes, std::string_view method, std::string_view path,
-          const std::function<HandlerResult(const Handler&, HttpRequest&)>& outer) {
+using Outer = std::function<HandlerResult(const Handler&, HttpRequest&)>;
+
+bool wrap(std::vector<Route>& routes, std::string_view method, std::string_view path, const Outer& outer) {
   for (Route& route : routes) {
     if (route.method != method || route.path != path) continue;
     route.handler = [own = std::move(route.handler), outer](HttpRequest& http) { return outer(own, http); };
-    return;
+    return true;
   }
-  if (method != "POST") return;
-  routes.push_back({std::string(method), std::string(path), false, [outer](HttpRequest& http) { return outer(nullptr, http); }});
+  return false;
+}
+
+// With "/v1" and, where it is served so, without.
+bool wrap_both(std::vector<Route>& routes, std::string_view method, std::string_view path, const Outer& outer) {
+  wrap(routes, method, path.substr(kRootBytes), outer);
+  return wrap(routes, method, path, outer);
 }
 
 }  // namespace
@@ -114,17 +121,17 @@ void wrap(std::vector<Route>& routes, std::string_view method, std::string_view 
 void add_upstreams(std::vector<Route>& routes, const ModelRegistry& models, UpstreamPool& pool) {
   const Upstreams upstreams{models, pool};
   for (const Forwarded& route : kForwarded) {
-    wrap(routes, "POST", route.path,
-         [upstreams, route](const Handler& own, HttpRequest& http) { return upstreams.forward(route, own, http); });
+    const Outer outer = [upstreams, route](const Handler& own, HttpRequest& http) { return upstreams.forward(route, own, http); };
+    if (wrap_both(routes, "POST", route.path, outer)) continue;
+    routes.push_back({"POST", route.path, false, [outer](HttpRequest& http) { return outer(nullptr, http); }});
   }
   for (const char* path : {"/api/predict", "/api/predict/", "/run/predict"}) {
-    wrap(routes, "POST", path,
-         [upstreams](const Handler& own, HttpRequest& http) { return upstreams.predict(own, http); });
+    wrap(routes, "POST", path, [upstreams](const Handler& own, HttpRequest& http) { return upstreams.predict(own, http); });
   }
-  wrap(routes, "GET", "/v1/models",
-       [upstreams](const Handler& own, HttpRequest& http) { return upstreams.list_models(own, http); });
-  wrap(routes, "GET", std::string(kModels) + "*",
-       [upstreams](const Handler& own, HttpRequest& http) { return upstreams.one_model(own, http); });
+  wrap_both(routes, "GET", "/v1/models",
+            [upstreams](const Handler& own, HttpRequest& http) { return upstreams.list_models(own, http); });
+  wrap_both(routes, "GET", "/v1/models/*",
+            [upstreams](const Handler& own, HttpRequest& http) { return upstreams.one_model(own, http); });
   wrap(routes, "GET", "/health", [upstreams](const Handler&, HttpRequest&) { return upstreams.health(); });
 }
 

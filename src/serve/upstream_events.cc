@@ -139,10 +139,7 @@ std::string EventRelay::finish() {
 }
 
 std::string error_event(AnswerForm form, const Error& error) {
-  if (form == AnswerForm::kMessages) {
-    return "event: error\ndata: " +
-           dump_json({{"type", "error"}, {"error", {{"type", "api_error"}, {"message", error.what()}}}}) + "\n\n";
-  }
+  if (form == AnswerForm::kMessages) return "event: error\ndata: " + error_json(error, ErrorStyle::kAnthropic) + "\n\n";
   if (form == AnswerForm::kResponses) {
     return "event: error\ndata: " +
            dump_json({{"type", "error"}, {"code", error.code}, {"message", error.what()}, {"param", nullptr}}) + "\n\n";

@@ -4,7 +4,7 @@
 set -euo pipefail
 build=(g++ cmake ninja-build pkg-config libboost1.81-dev nlohmann-json3-dev libsimdjson-dev libspdlog-dev libfmt-dev
   libcli11-dev libssl-dev libutf8proc-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libtiff-dev libheif-dev)
-tests=(libgtest-dev libgmock-dev zlib1g-dev python3 nodejs npm chromium fonts-wqy-microhei ca-certificates curl)
+tests=(libgtest-dev libgmock-dev zlib1g-dev python3 python3-yaml nodejs npm chromium fonts-wqy-microhei ca-certificates curl)
 case ${1:-} in
   build) wanted=("${build[@]}") ;;
   test) wanted=("${build[@]}" "${tests[@]}") ;;

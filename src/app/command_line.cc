@@ -108,6 +108,36 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
   app.add_option("--allow-host", flags.allow_hosts, "a further name that requests may carry in Host (repeatable)")
       ->check(host_name)
       ->take_all();
+  app.add_option("--upstream", flags.upstreams,
+                 "an engine behind this server that speaks OpenAI's API, such as http://10.0.0.5:8000 (repeatable)")
+      ->take_all();
+  app.add_option("--upstream-api-key", flags.upstream_api_key, "sent to them as a bearer token")
+      ->envname("QWEN3VL_UPSTREAM_API_KEY")
+      ->check(not_empty);
+  app.add_option("--upstream-timeout", flags.upstream_timeout, "seconds until they begin to answer, and between two pieces")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  app.add_option("--allow-media-urls", "fetch pictures by URL, from any public host, or only from HOST,HOST:PORT,...")
+      ->expected(0, 1);
+  app.add_option("--media-path", flags.media_path, "let requests name pictures that lie below this folder")->check(not_empty);
+}
+
+// What CLI11 has no words for: flags whose presence means something.
+void finish_serve(const CLI::App& app, ServeFlags& flags) {
+  const auto* const urls = app.get_option("--allow-media-urls");
+  if (urls->count() > 0) {
+    flags.media_hosts.emplace();
+    for (const std::string& list : urls->results()) {
+      for (const std::string& host : CLI::detail::split(list, ',')) {
+        if (!host.empty()) flags.media_hosts->push_back(host);
+      }
+    }
+  }
+  if (flags.upstreams.empty()) return;
+  flags.load_model = app.get_option("--model")->count() > 0;
+  if (!flags.load_model && !flags.thinking_model.empty()) {
+    throw Error(ErrorKind::kBadFlag, "bad_flag", "--thinking-model beside --upstream needs --model");
+  }
 }
 
 void add_chat(CLI::App& app, ChatFlags& flags) {
@@ -189,7 +219,10 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     throw Error(ErrorKind::kBadFlag, "bad_flag", printable(e.what(), 400) + "; see qwen3vl --help");
   }
-  if (serve_command->parsed()) return run_serve(serve);
+  if (serve_command->parsed()) {
+    finish_serve(*serve_command, serve);
+    return run_serve(serve);
+  }
   if (chat_command->parsed()) return run_chat(chat);
   if (bench_command->parsed()) return run_bench(bench);
   return run_trace(trace);

@@ -35,6 +35,12 @@ struct ServeFlags {
   int port = 7860;
   std::string api_key, api_key_file;
   std::vector<std::string> allow_hosts;
+  std::vector<std::string> upstreams;  // URLs of engines behind this server
+  std::string upstream_api_key;
+  int upstream_timeout = 600;                      // seconds
+  std::optional<std::vector<std::string>> media_hosts;  // nullopt: no pictures by URL; empty: from any public host
+  std::string media_path;
+  bool load_model = true;  // false: only engines behind this server
 };
 
 struct ChatFlags {

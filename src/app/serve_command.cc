@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "serve/http_server.h"
+#include "serve/media_fetch.h"
+#include "serve/upstream_pool.h"
 
 namespace qvl {
 namespace {
@@ -50,6 +52,39 @@ void fit_descriptors(ServerLimits& limits) {
   log_warn("this process may open {} files and sockets: at most {} connections at once", found.rlim_cur, limits.max_connections);
 }
 
+std::unique_ptr<MediaFetcher> make_media(const ServeFlags& flags, ServerOptions& options) {
+  if (!flags.media_hosts && flags.media_path.empty()) return nullptr;
+  MediaFetchOptions media;
+  media.urls = flags.media_hosts.has_value();
+  if (media.urls) {
+    media.hosts = *flags.media_hosts;
+    options.worker_threads += media.max_at_once;  // a fetch waits on its worker: the others' pictures must not
+  }
+  media.folder = flags.media_path;
+  return std::make_unique<MediaFetcher>(std::move(media));
+}
+
+std::unique_ptr<UpstreamPool> make_upstreams(const ServeFlags& flags) {
+  if (flags.upstreams.empty()) return nullptr;
+  UpstreamOptions options;
+  options.urls = flags.upstreams;
+  if (!flags.upstream_api_key.empty()) options.api_key = flags.upstream_api_key;
+  options.answer_timeout = std::chrono::seconds(flags.upstream_timeout);
+  return std::make_unique<UpstreamPool>(std::move(options));
+}
+
+std::vector<RunningModel> start_models(const ServeFlags& flags) {
+  std::vector<RunningModel> models;
+  if (!flags.load_model) return models;
+  models.push_back(start_model(flags.model));
+  if (!flags.thinking_model.empty()) {
+    ModelFlags second = flags.model;
+    second.model = flags.thinking_model;
+    models.push_back(start_model(second));
+  }
+  return models;
+}
+
 }  // namespace
 
 int run_serve(const ServeFlags& flags) {
@@ -60,18 +95,17 @@ int run_serve(const ServeFlags& flags) {
   options.api_key = api_key(flags);
   options.allow_hosts = flags.allow_hosts;
   fit_descriptors(options.limits);
-  find_model(flags.model.model);  // a wrong name is told before anything else
+  if (flags.load_model) find_model(flags.model.model);  // a wrong name is told before anything else
+  const auto media = make_media(flags, options);
+  const auto upstreams = make_upstreams(flags);
+  options.upstreams = upstreams.get();
 
   ModelRegistry registry;
+  registry.set_media(media.get());
   HttpServer server(options, registry);
   server.bind();  // a port in use is told before the model loads
-  std::vector<RunningModel> models;
-  models.push_back(start_model(flags.model));
-  if (!flags.thinking_model.empty()) {
-    ModelFlags second = flags.model;
-    second.model = flags.thinking_model;
-    models.push_back(start_model(second));
-  }
+  const std::vector<RunningModel> models = start_models(flags);
+  if (upstreams) upstreams->start();
   for (const auto& model : models) model.add_to(registry);
   const bool loopback = options.host == "127.0.0.1" || options.host == "::1" || options.host == "localhost";
   if (!loopback && !options.api_key) log_warn("listening on {} without an --api-key: anybody who reaches this machine may ask", options.host);

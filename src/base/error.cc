@@ -18,7 +18,9 @@ int http_status(ErrorKind kind) {
     case ErrorKind::kRange: return 416;
     case ErrorKind::kHeadersTooLarge: return 431;
     case ErrorKind::kNotImplemented: return 501;
+    case ErrorKind::kBadGateway: return 502;
     case ErrorKind::kOverloaded: return 503;
+    case ErrorKind::kGatewayTimeout: return 504;
     default: return 500;
   }
 }

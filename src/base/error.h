@@ -24,7 +24,9 @@ enum class ErrorKind {
   kHeadersTooLarge,     // 431
   kInternal,            // 500
   kNotImplemented,      // 501
+  kBadGateway,          // 502: another server that this one asks
   kOverloaded,          // 503
+  kGatewayTimeout,      // 504
   kBadFlag,             // exit 2
   kModel,               // exit 3: model files
   kListen,              // exit 4: port, descriptors
@@ -45,7 +47,7 @@ class Error : public std::runtime_error {
   std::string param;
 };
 
-int http_status(ErrorKind kind);  // 400..503; kinds of the command line give 500
+int http_status(ErrorKind kind);  // 400..504; kinds of the command line give 500
 int exit_code(ErrorKind kind);    // 2..7; kinds of a request give 1
 
 // throw_error(kind, code, "expected {} found {}", a, b)

@@ -84,7 +84,7 @@ void MediaLoader::check_abandoned() const {
 }
 
 PictureBytes MediaLoader::read(const std::string& source, const std::string& param) const {
-  return std::make_shared<const std::vector<std::byte>>(decode_media_source(source, ImageLimits{}.max_bytes, param));
+  return std::make_shared<const std::vector<std::byte>>(decode_media_source(source, ImageLimits{}.max_bytes, param, model_.media, abandoned_));
 }
 
 void MediaLoader::add(const PictureInput& picture) {

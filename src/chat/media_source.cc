@@ -24,22 +24,28 @@ std::string url_scheme(std::string_view text) {
 
 }  // namespace
 
-std::vector<std::byte> decode_media_source(std::string_view source, size_t max_bytes, const std::string& param) {
-  if (!is_data_uri(source)) {
-    const std::string scheme = url_scheme(source);
-    if (scheme == "http" || scheme == "https") {
-      throw Error(ErrorKind::kInvalidRequest, "remote_media_disabled",
-                  "this server fetches no URLs; send the picture as a data URI or as base64", param);
-    }
-    if (scheme.empty() && source.substr(0, 4096).find_first_of(".\\") != source.npos) {
-      throw Error(ErrorKind::kInvalidRequest, "invalid_base64",
-                  "expected a data URI or base64; paths of files on the server are not read", param);
-    }
-    if (!scheme.empty()) {
-      throw Error(ErrorKind::kInvalidRequest, "url_scheme_not_allowed",
-                  fmt::format("expected a data URI or base64, found a URL with the scheme \"{}\"", printable(scheme)),
-                  param);
-    }
+std::vector<std::byte> decode_media_source(std::string_view source, size_t max_bytes, const std::string& param,
+                                           const MediaAccess* access, const std::atomic<bool>* abandoned) {
+  if (is_data_uri(source)) return decode_data_uri(source, max_bytes);
+  const std::string scheme = url_scheme(source);
+  const bool files = access && access->allows_files();
+  if (scheme == "http" || scheme == "https") {
+    if (access && access->allows_urls()) return access->fetch(source, max_bytes, abandoned);
+    throw Error(ErrorKind::kInvalidRequest, "remote_media_disabled",
+                "this server fetches no URLs (--allow-media-urls allows it); send the picture as a data URI or as base64",
+                param);
+  }
+  if (scheme == "file" && files) return access->read_file(source, max_bytes);
+  if (!scheme.empty()) {
+    throw Error(ErrorKind::kInvalidRequest, "url_scheme_not_allowed",
+                fmt::format("expected a data URI or base64, found a URL with the scheme \"{}\"{}", printable(scheme),
+                            scheme == "file" ? " (--media-path allows files below a folder)" : ""),
+                param);
+  }
+  if (source.substr(0, 4096).find_first_of(".\\") != source.npos) {
+    if (files) return access->read_file(source, max_bytes);
+    throw Error(ErrorKind::kInvalidRequest, "invalid_base64",
+                "expected a data URI or base64; paths of files on the server are not read (--media-path allows them)", param);
   }
   return decode_data_uri(source, max_bytes);
 }

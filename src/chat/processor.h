@@ -16,7 +16,7 @@ namespace qvl {
 enum class Detail { kAuto, kLow, kHigh };
 
 struct PictureInput {
-  std::string source;  // data URI or base64
+  std::string source;  // data URI, base64, or a URL or path (chat/media_source.h)
   Detail detail = Detail::kAuto;
   std::optional<int64_t> min_pixels, max_pixels;  // win over detail
   std::string param;                              // the request's field, for messages

@@ -36,6 +36,7 @@ const ServedModel& ModelRegistry::add(ServedModel model) {
   model.grammars = std::make_shared<GrammarStore>(*model.tokenizer);
   model.longest_token_bytes = longest_token(*model.tokenizer);
   model.remembered = remembered_;
+  model.media = media_;
   models_.push_back(std::make_unique<const ServedModel>(std::move(model)));
   return *models_.back();
 }

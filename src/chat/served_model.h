@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "chat/answer_grammar.h"
+#include "chat/media_source.h"
 #include "chat/picture_memory.h"
 #include "engine/engine.h"
 #include "media/preprocess.h"
@@ -37,6 +38,7 @@ struct ServedModel {
   GenerationConfig generation;
   int64_t created = 0;  // seconds since 1970
   std::string owned_by = "qwen3vl";
+  const MediaAccess* media = nullptr;  // set by ModelRegistry::add; pictures by URL or path, nullptr: none
 
   std::shared_ptr<GrammarStore> grammars;  // set by ModelRegistry::add
   SamplingDefaults defaults;         // set by ModelRegistry::add
@@ -50,6 +52,8 @@ struct ServedModel {
 class ModelRegistry {
  public:
   const ServedModel& add(ServedModel model);
+  void set_media(const MediaAccess* media) { media_ = media; }  // before the first add; outlives the registry
+  const MediaAccess* media() const { return media_; }
   const std::vector<std::unique_ptr<const ServedModel>>& models() const { return models_; }
   // All throw kNotFound "model_not_found" where there is none, naming what is served.
   const ServedModel& default_model() const;
@@ -60,6 +64,7 @@ class ModelRegistry {
   std::string served_ids() const;
   std::vector<std::unique_ptr<const ServedModel>> models_;
   std::shared_ptr<PictureMemory> remembered_ = std::make_shared<PictureMemory>();
+  const MediaAccess* media_ = nullptr;
 };
 
 }  // namespace qvl

@@ -15,4 +15,4 @@ target_link_libraries(qvl_imaging INTERFACE PkgConfig::imaging GIF::GIF)
 
 find_package(Boost 1.81 REQUIRED)
 add_library(qvl_boost INTERFACE)
-target_link_libraries(qvl_boost INTERFACE Boost::headers)
+target_link_libraries(qvl_boost INTERFACE Boost::headers OpenSSL::SSL)

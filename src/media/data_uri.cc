@@ -1,11 +1,14 @@
 #include "media/data_uri.h"
 
+#include <openssl/evp.h>
+
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "base/error.h"
+#include "media/sniff.h"
 
 namespace qvl {
 namespace {
@@ -74,6 +77,18 @@ void scan(std::string_view text, const Sink& sink) {
   }
 }
 
+const char* subtype(ImageFormat format) {
+  switch (format) {
+    case ImageFormat::kJpeg: return "jpeg";
+    case ImageFormat::kPng: return "png";
+    case ImageFormat::kWebp: return "webp";
+    case ImageFormat::kGif: return "gif";
+    case ImageFormat::kBmp: return "bmp";
+    case ImageFormat::kTiff: return "tiff";
+    default: return "heic";
+  }
+}
+
 }  // namespace
 
 bool is_data_uri(std::string_view text) { return text.size() >= 5 && equals_ignoring_case(text.substr(0, 5), "data:"); }
@@ -108,6 +123,18 @@ std::vector<std::byte> decode_data_uri(std::string_view text, size_t max_bytes) 
     held -= 8;
     out.push_back(static_cast<std::byte>(bits >> held & 0xff));
   });
+  return out;
+}
+
+std::string encode_data_uri(std::span<const std::byte> picture) {
+  const auto format = media::sniff(picture).format;
+  if (!format) throw_error(ErrorKind::kInvalidRequest, "image_format_unknown", "expected a picture, found bytes of no known format");
+  std::string out = fmt::format("data:image/{};base64,", subtype(*format));
+  const size_t head = out.size();
+  out.resize(head + (picture.size() + 2) / 3 * 4 + 1);  // EVP_EncodeBlock writes a final NUL
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data() + head),
+                                     reinterpret_cast<const unsigned char*>(picture.data()), static_cast<int>(picture.size()));
+  out.resize(head + static_cast<size_t>(length));
   return out;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,5 +17,8 @@ bool is_data_uri(std::string_view text);
 // no bytes. Errors (kInvalidRequest): "invalid_base64"; "image_too_large" where the bytes would be more than max_bytes,
 // told from the text's length before anything is allocated.
 std::vector<std::byte> decode_data_uri(std::string_view text, size_t max_bytes = size_t{20} << 20);
+
+// "data:image/png;base64,..." with the type that the bytes show. Errors: kInvalidRequest "image_format_unknown".
+std::string encode_data_uri(std::span<const std::byte> picture);
 
 }  // namespace qvl

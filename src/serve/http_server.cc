@@ -38,6 +38,7 @@
 #include "serve/responses_api.h"
 #include "serve/router.h"
 #include "serve/static_files.h"
+#include "serve/upstream_api.h"
 
 namespace qvl {
 namespace {
@@ -81,14 +82,24 @@ const char* reason(int status) {
       return "URI Too Long";
     case 415:
       return "Unsupported Media Type";
+    case 409:
+      return "Conflict";
     case 416:
       return "Range Not Satisfiable";
+    case 422:
+      return "Unprocessable Content";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     case 501:
       return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
     case 503:
       return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
     default:
       return "Internal Server Error";
   }
@@ -145,7 +156,7 @@ struct ServerCore {
   ServerCore(ServerOptions server_options, const ModelRegistry& models)
       : options(std::move(server_options)),
         access(options.allow_hosts, options.api_key),
-        router(served_routes(models, options.version)),
+        router(served_routes(models, options.version, options.upstreams)),
         control(asio::make_strand(*io)),
         acceptor(control),
         signals(control),
@@ -701,7 +712,7 @@ void Connection::disarm() {
 
 }  // namespace
 
-std::vector<Route> served_routes(const ModelRegistry& models, const std::string& version) {
+std::vector<Route> served_routes(const ModelRegistry& models, const std::string& version, UpstreamPool* upstreams) {
   std::vector<Route> routes = openai_routes(models, version);
   for (auto more : {anthropic_routes(models), responses_routes(models), gradio_routes(models)}) {
     std::move(more.begin(), more.end(), std::back_inserter(routes));
@@ -713,6 +724,7 @@ std::vector<Route> served_routes(const ModelRegistry& models, const std::string&
   routes.push_back({"GET", "/version", true, [version](HttpRequest&) -> HandlerResult {
                       return json_response(dump_json({{"version", version}}));
                     }});
+  if (upstreams) add_upstreams(routes, models, *upstreams);
   return routes;
 }
 

@@ -15,6 +15,8 @@
 
 namespace qvl {
 
+class UpstreamPool;
+
 struct ServerLimits {
   HeadLimits head;
   size_t max_body_bytes = size_t{64} << 20;
@@ -36,6 +38,7 @@ struct ServerOptions {
   int port = 7860;                 // 0: any free one
   std::optional<std::string> api_key;
   std::vector<std::string> allow_hosts;  // names beyond loopback's and the machine's own; "*": any
+  UpstreamPool* upstreams = nullptr;     // engines behind this server; outlives it
   std::string version = "dev";
   int io_threads = 2;
   int worker_threads = 2;
@@ -43,8 +46,8 @@ struct ServerOptions {
   ServerLimits limits;
 };
 
-// Everything that is served: one list, so that a test can hold all of it to the access rules. models outlives the routes.
-std::vector<Route> served_routes(const ModelRegistry& models, const std::string& version);
+// Everything that is served: one list, so that a test can hold all of it to the access rules. models and upstreams, where given, outlive the routes.
+std::vector<Route> served_routes(const ModelRegistry& models, const std::string& version, UpstreamPool* upstreams = nullptr);
 
 struct ServerCore;
 

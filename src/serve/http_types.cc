@@ -44,12 +44,14 @@ const char* anthropic_error_type(ErrorKind kind) {
 
 }  // namespace
 
-std::string_view HttpRequest::header(std::string_view name) const {
+std::string_view find_header(const HttpHeaders& headers, std::string_view name) {
   for (const auto& [key, value] : headers) {
     if (equal_no_case(key, name)) return value;
   }
   return {};
 }
+
+std::string_view HttpRequest::header(std::string_view name) const { return find_header(headers, name); }
 
 size_t HttpRequest::header_count(std::string_view name) const {
   return static_cast<size_t>(std::count_if(headers.begin(), headers.end(),

@@ -17,6 +17,9 @@ namespace qvl {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
+// The first of that name (any case); empty where there is none.
+std::string_view find_header(const HttpHeaders& headers, std::string_view name);
+
 struct HttpRequest {
   std::string id;      // X-Request-Id of the answer
   std::string method;  // "GET"

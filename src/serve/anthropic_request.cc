@@ -55,9 +55,10 @@ void for_each_block(Json& content, const std::string& path, const Use& use) {
 class Reader {
  public:
   Reader() : out_({{"stop[", "stop_sequences["}, {"stop", "stop_sequences"}, {"enable_thinking", "thinking.type"},
-                   {"thinking_token_budget", "thinking.budget_tokens"}, {"tool_choice.function.name", "tool_choice.name"},
+                   {"thinking_token_budget", "thinking.budget_tokens"}, 
+                   {".function.parameters", ".input_schema"}, {".function", ""},
                    {"parallel_tool_calls", "tool_choice.disable_parallel_tool_use"},
-                   {"response_format", "output_config.format"}, {"reasoning_effort", "output_config.effort"}}) {}
+                   {"response_format.json_schema", "output_config.format"}, {"response_format", "output_config.format"}, {"reasoning_effort", "output_config.effort"}}) {}
 
   AnthropicRequest read(Json& json, const ModelRegistry& models, bool counting) {
     const Fields fields(json);

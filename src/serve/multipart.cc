@@ -43,8 +43,12 @@ std::string quoted(std::string_view header, size_t& at) {
 std::optional<std::string> parameter(std::string_view header, std::string_view name) {
   size_t at = header.find(';');
   while (at != header.npos && at < header.size()) {
-    const size_t equals = header.find('=', at + 1);
+    const size_t equals = header.find_first_of("=;", at + 1);
     if (equals == header.npos) return std::nullopt;
+    if (header[equals] == ';') {  // a parameter without a value
+      at = equals;
+      continue;
+    }
     const std::string_view key = trim(header.substr(at + 1, equals - at - 1));
     size_t end = equals + 1;
     while (end < header.size() && (header[end] == ' ' || header[end] == '\t')) ++end;

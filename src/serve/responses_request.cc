@@ -12,7 +12,7 @@ class Reader {
  public:
   Reader() : out_({{"max_tokens", "max_output_tokens"}, {"reasoning_effort", "reasoning.effort"},
                    {"response_format.json_schema", "text.format"}, {"response_format", "text.format"},
-                   {"tool_choice.function.name", "tool_choice.name"}, {"messages", "input"}}) {}
+                   {".function", ""}, {"messages", "input"}}) {}
 
   ResponsesRequest read(Json& json, const ModelRegistry& models) {
     const Fields fields(json);

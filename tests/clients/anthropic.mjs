@@ -70,6 +70,24 @@ export function register({ url }) {
     assert.ok(again.content.length > 0)
   })
 
+  test('a tool that must be called', async () => {
+    for (const tool_choice of [{ type: 'any' }, { type: 'tool', name: 'weather' }]) {
+      const forced = { ...ask, max_tokens: 200, tools: [tool], tool_choice }
+      for (const message of [await client.messages.create(forced), await client.messages.stream(forced).finalMessage()]) {
+        assert.equal(message.stop_reason, 'tool_use')
+        const call = message.content.find((block) => block.type === 'tool_use')
+        assert.equal(call.name, 'weather')
+        assert.equal(typeof call.input.city, 'string')
+      }
+    }
+  })
+
+  test('structured output', async () => {
+    const schema = { type: 'object', properties: { yes: { type: 'boolean' } }, required: ['yes'], additionalProperties: false }
+    const message = await client.messages.create({ ...ask, output_config: { format: { type: 'json_schema', schema } } })
+    assert.equal(typeof JSON.parse(message.content[0].text).yes, 'boolean')
+  })
+
   test('tools and their results', async () => {
     const message = await client.messages.create({
       ...ask,

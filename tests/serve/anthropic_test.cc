@@ -79,7 +79,7 @@ TEST(Anthropic, StreamedAnswer) {
 TEST(Anthropic, ThinkingAndToolUse) {
   TestServer server;
   server.engine.set_script({.ids = ids_of("hm\n</think>\n\nYes.\n" + kCall + kCall)});
-  const std::string fields = R"("model":"demo-thinking","thinking":{"type":"enabled","budget_tokens":20},)" + kTools;
+  const std::string fields = R"("model":"demo-thinking","max_tokens":300,"thinking":{"type":"enabled","budget_tokens":20},)" + kTools;
   const Json json = Json::parse(messages(server, "{" + fields + "}").body);
   EXPECT_EQ(server.engine.last_params().thinking->max_thinking_tokens, 20);
   EXPECT_EQ(json["stop_reason"], "tool_use");
@@ -132,8 +132,12 @@ TEST(Anthropic, FieldsReachTheEngine) {
   EXPECT_FLOAT_EQ(params.temperature, 0.5f);
   EXPECT_FLOAT_EQ(params.top_p, 0.25f);
   EXPECT_EQ(params.top_k, 7);
-  messages(server, R"({"model":"demo-thinking","thinking":{"type":"disabled"}})");
-  EXPECT_EQ(server.engine.last_params().thinking->max_thinking_tokens, 0);
+  // Where both kinds of model are served, the switch chooses between them.
+  const auto model_of = [&](const char* fields) { return Json::parse(messages(server, fields).body)["model"]; };
+  EXPECT_EQ(model_of(R"({"model":"demo-thinking","thinking":{"type":"disabled"}})"), "demo");
+  EXPECT_EQ(model_of(R"({"thinking":{"type":"enabled","budget_tokens":10}})"), "demo-thinking");
+  EXPECT_EQ(server.engine.last_params().thinking->max_thinking_tokens, 10);
+  EXPECT_EQ(model_of(R"({"thinking":{"type":"adaptive"}})"), "demo");
   messages(server, "{\"tool_choice\":{\"type\":\"none\"}," + kTools + "}");
   EXPECT_EQ(prompt_of(server).find("\"name\""), std::string::npos);
 }
@@ -201,7 +205,6 @@ TEST(Anthropic, BadRequests) {
       {R"({"stop_sequences":[5]})", "invalid_type", "stop_sequences[0]"},
       {R"({"stop_sequences":[""]})", "invalid_value", "stop_sequences[0]"},
       {R"({"stream":"yes"})", "invalid_type", "stream"},
-      {R"({"thinking":{"type":"enabled","budget_tokens":10}})", "unsupported", "thinking.type"},
       {R"({"model":"demo-thinking","thinking":{"type":"enabled","budget_tokens":50}})", "invalid_value", "thinking.budget_tokens"},
       {R"({"thinking":{"type":"enabled"}})", "missing_required", "thinking.budget_tokens"},
       {R"({"thinking":{"type":"deep"}})", "invalid_value", "thinking.type"},
@@ -213,6 +216,14 @@ TEST(Anthropic, BadRequests) {
       {R"({"tool_choice":{"type":"some"}})", "invalid_value", "tool_choice.type"},
       {R"({"tool_choice":{"type":"tool"}})", "missing_required", "tool_choice.name"},
       {R"({"tool_choice":"auto"})", "invalid_type", "tool_choice"},
+      {R"({"tools":[{"name":"f","input_schema":{"type":"nothing"}}],"tool_choice":{"type":"any"}})", "invalid_schema",
+       "tools[0].input_schema.type"},
+      {R"({"tool_choice":{"type":"any"}})", "invalid_value", "tool_choice"},
+      {"{\"tool_choice\":{\"type\":\"tool\",\"name\":\"g\"}," + kTools + "}", "invalid_value", "tool_choice"},
+      {R"({"output_config":{"format":{"type":"xml"}}})", "invalid_value", "output_config.format.type"},
+      {R"({"output_config":{"format":{"type":"json_schema"}}})", "missing_required", "output_config.format.schema"},
+      {R"({"output_config":{"format":{"type":"json_schema","schema":{"type":"nothing"}}}})", "invalid_schema",
+       "output_config.format.schema.type"},
       {R"({"mcp_servers":[{}]})", "unsupported", "mcp_servers"},
       {R"({"system":5})", "invalid_type", "system"},
       {R"({"system":[{"type":"image"}]})", "unsupported_content_type", "system[0]"},
@@ -284,7 +295,7 @@ TEST(Anthropic, ErrorsOfTheServer) {
   EXPECT_EQ(type_of(server.request(server.head("POST /v1/messages", key + "Content-Type: text/plain\r\nContent-Length: 2\r\n") + "{}")),
             "invalid_request_error");
   EXPECT_EQ(type_of(server.request(server.head("POST /v1/messages", key + "Content-Type: application/json\r\nContent-Length: 99999999999\r\n"))),
-            "invalid_request_error");  // 413 is told before the path is read
+            "request_too_large");
   server.engine.refuse(Error(ErrorKind::kOverloaded, "queue_full", "the queue is full"));
   const Reply full = post("");
   EXPECT_EQ(full.status, 503);

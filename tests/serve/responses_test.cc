@@ -42,14 +42,15 @@ TEST(Responses, WholeAnswer) {
 TEST(Responses, FieldsReachTheEngine) {
   TestServer server;
   const Reply reply = respond(server, R"({"model":"demo-thinking","max_output_tokens":33,"temperature":0.5,"top_p":0.25,
-      "reasoning":{"effort":"none","summary":"auto"},"include":["message.output_text.logprobs"],"top_logprobs":2})");
+      "reasoning":{"effort":"low","summary":"auto"},"include":["message.output_text.logprobs"],"top_logprobs":2})");
   ASSERT_EQ(reply.status, 200) << reply.body;
   const SamplingParams params = server.engine.last_params();
   EXPECT_EQ(params.max_tokens, 33);
   EXPECT_FLOAT_EQ(params.temperature, 0.5f);
   EXPECT_FLOAT_EQ(params.top_p, 0.25f);
   EXPECT_EQ(params.logprobs, 2);
-  EXPECT_EQ(params.thinking->max_thinking_tokens, 0);
+  EXPECT_EQ(params.thinking->max_thinking_tokens, 1024);
+  EXPECT_EQ(Json::parse(respond(server, R"({"model":"demo-thinking","reasoning":{"effort":"none"}})").body)["model"], "demo");
 }
 
 // Every event once and in order, numbered; what they build is the response at the end.
@@ -205,6 +206,10 @@ TEST(Responses, BadRequests) {
       {R"({"text":{"format":{"type":"json_schema","schema":{}}}})", "missing_required", "text.format.name"},
       {R"({"tools":[{"type":"web_search"}]})", "unsupported", "tools[0].type"},
       {R"({"tools":[{"type":"function"}]})", "missing_required", "tools[0].name"},
+      {R"({"text":{"format":{"type":"json_schema","name":"n","schema":{"type":"nothing"}}}})", "invalid_schema",
+       "text.format.schema.type"},
+      {R"({"tools":[{"type":"function","name":"f","parameters":{"type":"nothing"}}],"tool_choice":"required"})", "invalid_schema",
+       "tools[0].parameters.type"},
       {R"({"tool_choice":{"type":"file_search"}})", "unsupported", "tool_choice.type"},
       {R"({"tool_choice":{"type":"function"}})", "missing_required", "tool_choice.name"},
       {R"({"tool_choice":{"type":"function","name":"g"}})", "invalid_value", "tool_choice"},

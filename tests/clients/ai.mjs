@@ -34,7 +34,7 @@ export function register({ url }) {
   })
 
   test('a tool that must be called', async () => {
-    const weather = tool({ description: 'The weather of a city', inputSchema: jsonSchema({ type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }) })
+    const weather = tool({ description: 'The weather of a city', inputSchema: jsonSchema({ type: 'object', properties: { city: { type: 'string', enum: ['Berlin', 'Paris'] } }, required: ['city'] }) })
     const { toolCalls } = await generateText({ model, prompt: 'Hello', tools: { weather }, toolChoice: 'required', maxOutputTokens: 200 })
     assert.equal(toolCalls[0].toolName, 'weather')
     assert.equal(typeof toolCalls[0].input.city, 'string')

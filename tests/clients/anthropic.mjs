@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import Anthropic from '@anthropic-ai/sdk'
 import { base64, greeting, key, question, seen, test } from './harness.mjs'
 
-const tool = { name: 'weather', description: 'The weather of a city', input_schema: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } }
+const tool = { name: 'weather', description: 'The weather of a city', input_schema: { type: 'object', properties: { city: { type: 'string', enum: ['Berlin', 'Paris'] } }, required: ['city'] } }
 const picture = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: base64 } }
 
 export function register({ url }) {
@@ -71,7 +71,7 @@ export function register({ url }) {
   })
 
   test('a tool that must be called', async () => {
-    for (const tool_choice of [{ type: 'any' }, { type: 'tool', name: 'weather' }]) {
+    for (const tool_choice of [{ type: 'any', disable_parallel_tool_use: true }, { type: 'tool', name: 'weather' }]) {
       const forced = { ...ask, max_tokens: 200, tools: [tool], tool_choice }
       for (const message of [await client.messages.create(forced), await client.messages.stream(forced).finalMessage()]) {
         assert.equal(message.stop_reason, 'tool_use')

@@ -5,7 +5,7 @@ import { base64, greeting, key, question, seen, test } from './harness.mjs'
 
 const tool = {
   type: 'function',
-  function: { name: 'weather', description: 'The weather of a city', parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } },
+  function: { name: 'weather', description: 'The weather of a city', parameters: { type: 'object', properties: { city: { type: 'string', enum: ['Berlin', 'Paris'] } }, required: ['city'] } },
 }
 const schema = { type: 'object', properties: { yes: { type: 'boolean' } }, required: ['yes'], additionalProperties: false }
 const dataUri = `data:image/png;base64,${base64}`
@@ -72,7 +72,7 @@ export function register({ url }) {
   test('a tool that must be called', async () => {
     const choices = ['required', { type: 'function', function: { name: 'weather' } }]
     for (const tool_choice of choices) {
-      const answer = await client.chat.completions.create({ model: 'demo', messages, tools: [tool], tool_choice, max_tokens: 200 })
+      const answer = await client.chat.completions.create({ model: 'demo', messages, tools: [tool], tool_choice, parallel_tool_calls: false, max_tokens: 200 })
       const [call] = answer.choices[0].message.tool_calls
       assert.equal(answer.choices[0].finish_reason, 'tool_calls')
       assert.equal(call.function.name, 'weather')
@@ -81,7 +81,7 @@ export function register({ url }) {
   })
 
   test('a tool that must be called, streamed', async () => {
-    const stream = client.chat.completions.stream({ model: 'demo', messages, tools: [tool], tool_choice: 'required', max_tokens: 200 })
+    const stream = client.chat.completions.stream({ model: 'demo', messages, tools: [tool], tool_choice: 'required', parallel_tool_calls: false, max_tokens: 200 })
     const answer = await stream.finalChatCompletion()
     const [call] = answer.choices[0].message.tool_calls
     assert.equal(call.function.name, 'weather')
@@ -165,7 +165,7 @@ export function register({ url }) {
   })
 
   test('responses, a tool that must be called', async () => {
-    const ask = { model: 'demo', input: 'Hello', max_output_tokens: 200, tool_choice: 'required', tools: [{ type: 'function', strict: false, ...tool.function }] }
+    const ask = { model: 'demo', input: 'Hello', max_output_tokens: 200, parallel_tool_calls: false, tool_choice: 'required', tools: [{ type: 'function', strict: false, ...tool.function }] }
     for (const answer of [await client.responses.create(ask), await client.responses.stream(ask).finalResponse()]) {
       const [call] = answer.output
       assert.equal(call.type, 'function_call')

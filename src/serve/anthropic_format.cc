@@ -87,7 +87,8 @@ std::string AnthropicFormat::open(Block kind, Json content_block) {
   if (block_ == kind && kind != Block::kToolUse) return {};
   std::string events = close();
   block_ = kind;
-  return events + event({{"type", "content_block_start"}, {"index", ++index_}, {"content_block", std::move(content_block)}});
+  return events +
+         event({{"type", "content_block_start"}, {"index", ++index_}, {"content_block", std::move(content_block)}});
 }
 
 std::string AnthropicFormat::close() {

@@ -54,10 +54,17 @@ void for_each_block(Json& content, const std::string& path, const Use& use) {
 
 class Reader {
  public:
-  Reader() : out_({{"stop[", "stop_sequences["}, {"stop", "stop_sequences"}, {"enable_thinking", "thinking.type"},
-                   {"thinking_token_budget", "thinking.budget_tokens"}, {"tool_choice.function.name", "tool_choice.name"},
-                   {"parallel_tool_calls", "tool_choice.disable_parallel_tool_use"},
-                   {"response_format", "output_config.format"}, {"reasoning_effort", "output_config.effort"}}) {}
+  Reader()
+      : out_({{"stop[", "stop_sequences["},
+              {"stop", "stop_sequences"},
+              {"enable_thinking", "thinking.type"},
+              {"thinking_token_budget", "thinking.budget_tokens"},
+              {".function.parameters", ".input_schema"},
+              {".function", ""},
+              {"parallel_tool_calls", "tool_choice.disable_parallel_tool_use"},
+              {"response_format.json_schema", "output_config.format"},
+              {"response_format", "output_config.format"},
+              {"reasoning_effort", "output_config.effort"}}) {}
 
   AnthropicRequest read(Json& json, const ModelRegistry& models, bool counting) {
     const Fields fields(json);
@@ -142,8 +149,8 @@ class Reader {
     if (!tool.is_object()) invalid_type(path, "an object", tool);
     const Fields fields(tool, path);
     if (const auto type = fields.string("type"); type && *type != "custom") {
-      unsupported(path + ".type", fmt::format("expected custom, found \"{}\": this server has no tools of its own",
-                                              printable(*type)));
+      unsupported(path + ".type",
+                  fmt::format("expected custom, found \"{}\": this server has no tools of its own", printable(*type)));
     }
     const auto name = fields.string("name", 256);
     if (!name) missing_required(path + ".name");

@@ -166,7 +166,8 @@ HandlerResult upload(App& app, HttpRequest& http) {
     if (part.name != "files") continue;
     if (part.body.size() > kMaxUploadBytes) {
       throw Error(ErrorKind::kTooLarge, "body_too_large",
-                  fmt::format("expected files of at most {} bytes, found {}", kMaxUploadBytes, part.body.size()), "files");
+                  fmt::format("expected files of at most {} bytes, found {}", kMaxUploadBytes, part.body.size()),
+                  "files");
     }
   }
   for (const MultipartPart& part : parts) {
@@ -215,7 +216,8 @@ HandlerResult config(App& app, HttpRequest& http) {
 std::vector<Route> gradio_routes(const ModelRegistry& models) {
   const auto app = std::make_shared<App>(models);
   std::vector<Route> routes;
-  const auto add = [&](const char* method, const std::string& path, bool quick, HandlerResult (*handler)(App&, HttpRequest&)) {
+  const auto add = [&](const char* method, const std::string& path, bool quick,
+                       HandlerResult (*handler)(App&, HttpRequest&)) {
     routes.push_back({method, path, quick, [app, handler](HttpRequest& request) { return handler(*app, request); }});
   };
   add("GET", "/config", true, config);
@@ -228,16 +230,19 @@ std::vector<Route> gradio_routes(const ModelRegistry& models) {
     add("GET", root + "/queue/data", false, read_queue);
     add("POST", root + "/cancel", false, cancel);
     add("POST", root + "/reset", false, cancel);
-    add("GET", root + "/heartbeat/*", false, [](App&, HttpRequest&) -> HandlerResult { return std::make_unique<Heartbeat>(); });
+    add("GET", root + "/heartbeat/*", false,
+        [](App&, HttpRequest&) -> HandlerResult { return std::make_unique<Heartbeat>(); });
     add("GET", root + "/info", true,
         [](App& a, HttpRequest&) -> HandlerResult { return json_response(dump_json(gradio_info(a.models))); });
-    add("GET", root + "/app_id", true,
-        [](App& a, HttpRequest&) -> HandlerResult { return json_response(dump_json({{"app_id", a.id}})); });
+    add("GET", root + "/app_id", true, [](App& a, HttpRequest&) -> HandlerResult {
+      return json_response(dump_json({{"app_id", a.id}}));
+    });
     add("POST", root + "/upload", false, upload);
     routes.back().body = BodyType::kMultipart;
     const std::string file_root = root + "/file=";
-    routes.push_back({"GET", file_root + "*", true,
-                      [app, file_root](HttpRequest& request) { return file(*app, request.path.substr(file_root.size())); }});
+    routes.push_back({"GET", file_root + "*", true, [app, file_root](HttpRequest& request) {
+                        return file(*app, request.path.substr(file_root.size()));
+                      }});
   }
   return routes;
 }

@@ -20,16 +20,43 @@ std::vector<Input> inputs(const ModelRegistry& models) {
   const Json number = {{"type", "number"}};
   const Json modes = Json::array({"instruct", "thinking"});
   return {{1, "textbox", "Prompt", "prompt", {{"lines", 2}}, nullptr, {{"type", "string"}}, "str", "What do you see?"},
-          {2, "image", "Image", "image", {{"sources", Json::array({"upload"})}, {"type", "filepath"}}, nullptr,
+          {2,
+           "image",
+           "Image",
+           "image",
+           {{"sources", Json::array({"upload"})}, {"type", "filepath"}},
+           nullptr,
            {{"type", "object"}, {"properties", {{"path", {{"type", "string"}}}, {"url", {{"type", "string"}}}}}},
-           "filepath", nullptr},
-          {3, "radio", "Mode", "mode", {{"choices", Json::array({{"instruct", "instruct"}, {"thinking", "thinking"}})}},
-           model.kind_name(), {{"type", "string"}, {"enum", modes}}, "Literal['instruct', 'thinking']", "instruct"},
-          {4, "number", "Temperature", "temperature", {{"minimum", 0}, {"maximum", 2}}, model.defaults.temperature, number,
-           "float", 0.7},
+           "filepath",
+           nullptr},
+          {3,
+           "radio",
+           "Mode",
+           "mode",
+           {{"choices", Json::array({{"instruct", "instruct"}, {"thinking", "thinking"}})}},
+           model.kind_name(),
+           {{"type", "string"}, {"enum", modes}},
+           "Literal['instruct', 'thinking']",
+           "instruct"},
+          {4,
+           "number",
+           "Temperature",
+           "temperature",
+           {{"minimum", 0}, {"maximum", 2}},
+           model.defaults.temperature,
+           number,
+           "float",
+           0.7},
           {5, "number", "Top-p", "top_p", {{"minimum", 0}, {"maximum", 1}}, model.defaults.top_p, number, "float", 0.8},
-          {6, "number", "Max tokens", "max_tokens", {{"minimum", 1}, {"precision", 0}},
-           model.defaults.max_tokens, number, "float", 512}};
+          {6,
+           "number",
+           "Max tokens",
+           "max_tokens",
+           {{"minimum", 1}, {"precision", 0}},
+           model.defaults.max_tokens,
+           number,
+           "float",
+           512}};
 }
 
 constexpr int kOutput = 7, kButton = 8;
@@ -37,12 +64,9 @@ constexpr int kOutput = 7, kButton = 8;
 Json component(int id, const char* type, Json props) {
   props["visible"] = true;
   props["interactive"] = true;
-  return {{"id", id},
-          {"type", type},
-          {"props", std::move(props)},
-          {"skip_api", false},
-          {"component_class_id", type},
-          {"key", nullptr}};
+  return {
+      {"id", id},      {"type", type}, {"props", std::move(props)}, {"skip_api", false}, {"component_class_id", type},
+      {"key", nullptr}};
 }
 
 Json components(const ModelRegistry& models) {

@@ -102,7 +102,8 @@ std::string GradioQueue::join(std::string session, ChatRequest request, size_t b
   return id;
 }
 
-std::unique_ptr<Exchange> GradioQueue::read(const std::string& session, Style style, const std::atomic<bool>* abandoned) {
+std::unique_ptr<Exchange> GradioQueue::read(const std::string& session, Style style,
+                                            const std::atomic<bool>* abandoned) {
   std::deque<Waiting> calls;
   std::shared_ptr<Bell> bell;
   {

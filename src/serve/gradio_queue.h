@@ -32,7 +32,7 @@ class GradioQueue : public std::enable_shared_from_this<GradioQueue> {
  public:
   using Clock = std::chrono::steady_clock;
   struct Limits {
-    size_t max_waiting = 64, max_waiting_bytes = size_t{128} << 20;
+    size_t max_waiting = 64, max_waiting_bytes = size_t{64} << 20;
     std::chrono::seconds max_wait{60};
   };
   enum class Style { kCall, kQueue };  // GET /call/predict/{event_id}, GET /queue/data
@@ -41,8 +41,8 @@ class GradioQueue : public std::enable_shared_from_this<GradioQueue> {
   GradioQueue(std::shared_ptr<Durations> durations, Limits limits)
       : limits_(limits), durations_(std::move(durations)) {}
 
-  // The event id; it is the session's name as well where that is empty. bytes: what the request holds, about. Starts the
-  // call where the session has a reader. Errors: kOverloaded "queue_full".
+  // The event id; it is the session's name as well where that is empty. bytes: what the request holds, about. Starts
+  // the call where the session has a reader. Errors: kOverloaded "queue_full".
   std::string join(std::string session, ChatRequest request, size_t bytes, const std::atomic<bool>* abandoned);
   // The session's events; starts its calls. nullptr where it has none, or a reader already.
   std::unique_ptr<Exchange> read(const std::string& session, Style style, const std::atomic<bool>* abandoned);
@@ -85,7 +85,8 @@ class GradioQueue : public std::enable_shared_from_this<GradioQueue> {
     bool reader = false;
   };
 
-  static std::unique_ptr<Event> start(Waiting call, const std::shared_ptr<Bell>& bell, const std::atomic<bool>* abandoned);
+  static std::unique_ptr<Event> start(Waiting call, const std::shared_ptr<Bell>& bell,
+                                      const std::atomic<bool>* abandoned);
   void drop_stale(size_t more_bytes);
   // For the reader. take() moves out what arrived and the ids to cancel; leave() ends the session, unless something
   // arrived (force: anyway).

@@ -23,7 +23,8 @@ std::string read_picture(const Json& value, UploadStore& uploads) {
     const auto uploaded = text.size() < 1024 ? uploads.find(text) : nullptr;
     return uploaded ? base64(*uploaded) : text;
   }
-  if (!value.is_object()) invalid_type("data[1]", "null, a string with base64 or an object with \"path\" or \"url\"", value);
+  if (!value.is_object())
+    invalid_type("data[1]", "null, a string with base64 or an object with \"path\" or \"url\"", value);
   const Fields file(value, "data[1]");
   const auto path = file.string("path");
   if (path) {
@@ -31,7 +32,8 @@ std::string read_picture(const Json& value, UploadStore& uploads) {
   }
   if (auto url = file.string("url"); url && (!path || url->starts_with("data:"))) return std::move(*url);
   if (path) {
-    unsupported("data[1].path", "this is no file that was uploaded here lately; upload it, or send \"url\" with a data URI");
+    unsupported("data[1].path",
+                "this is no file that was uploaded here lately; upload it, or send \"url\" with a data URI");
   }
   missing_required("data[1].url");
 }

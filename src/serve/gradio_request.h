@@ -8,9 +8,9 @@
 
 namespace qvl {
 
-// {"data": [prompt, picture or null, "instruct" or "thinking" or null, temperature?, top_p?, max_tokens?], "fn_index": 0?}
-// The picture is base64, a data URI, or FileData: {"path": of a file uploaded here} or {"url": data URI}. Other members
-// (session_hash, event_data, trigger_id, ...) are Gradio's own business. Errors: fields.h, media_source.h.
+// {"data": [prompt, picture or null, "instruct" or "thinking" or null, temperature?, top_p?, max_tokens?], "fn_index":
+// 0?} The picture is base64, a data URI, or FileData: {"path": of a file uploaded here} or {"url": data URI}. Other
+// members (session_hash, event_data, trigger_id, ...) are Gradio's own business. Errors: fields.h, media_source.h.
 ChatRequest read_predict(const Json& json, const ModelRegistry& models, UploadStore& uploads);
 
 }  // namespace qvl

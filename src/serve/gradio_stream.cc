@@ -9,12 +9,8 @@ namespace {
 Json queue_message(const char* msg, const std::string& event_id) { return {{"msg", msg}, {"event_id", event_id}}; }
 
 Json output(Json data, bool generating, double seconds, double average) {
-  return {{"data", std::move(data)},
-          {"is_generating", generating},
-          {"duration", seconds},
-          {"average_duration", average},
-          {"render_config", nullptr},
-          {"changed_state_ids", Json::array()}};
+  return {{"data", std::move(data)},     {"is_generating", generating}, {"duration", seconds},
+          {"average_duration", average}, {"render_config", nullptr},    {"changed_state_ids", Json::array()}};
 }
 
 double seconds_since(GradioQueue::Clock::time_point begin) {

@@ -9,7 +9,8 @@
 namespace qvl {
 
 // kCall: "event: generating|complete|error" with a list of the outputs so far. kQueue: "data: {"msg": ...}" with
-// estimation, process_starts, process_generating (the first whole, then what to append), process_completed, close_stream.
+// estimation, process_starts, process_generating (the first whole, then what to append), process_completed,
+// close_stream.
 class GradioStream final : public Exchange {
  public:
   GradioStream(std::shared_ptr<GradioQueue> queue, std::string session, std::shared_ptr<GradioQueue::Bell> bell,

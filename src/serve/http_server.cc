@@ -382,6 +382,8 @@ bool Connection::parse_head(HttpRequest& request) {
     error_code error;
     parser_->put(asio::buffer(buffer_.data(), head_bytes_), error);
     buffer_.erase(0, head_bytes_);
+    const auto& message = parser_->get();
+    error_style_ = server_->router.error_style(message.target().substr(0, message.target().find('?')));
     if (error == http::error::body_limit) {
       throw Error(ErrorKind::kTooLarge, "body_too_large",
                   fmt::format("expected a body of at most {} bytes", limits_.max_body_bytes));
@@ -389,7 +391,6 @@ bool Connection::parse_head(HttpRequest& request) {
     if (error && error != http::error::need_more) {
       throw Error(ErrorKind::kInvalidRequest, "bad_request", "the request's head is not valid HTTP/1.1");
     }
-    const auto& message = parser_->get();
     request.method = std::string(message.method_string());
     http_1_0_ = message.version() == 10;
     for (const auto& field : message)
@@ -402,7 +403,6 @@ bool Connection::parse_head(HttpRequest& request) {
       return false;
     }
     parse_target(std::string_view(message.target().data(), message.target().size()), request.path, request.query);
-    error_style_ = server_->router.error_style(request.path);
     check_fields(request);
     keep_alive_ = parser_->keep_alive();
     return true;

@@ -43,8 +43,12 @@ std::string quoted(std::string_view header, size_t& at) {
 std::optional<std::string> parameter(std::string_view header, std::string_view name) {
   size_t at = header.find(';');
   while (at != header.npos && at < header.size()) {
-    const size_t equals = header.find('=', at + 1);
+    const size_t equals = header.find_first_of("=;", at + 1);
     if (equals == header.npos) return std::nullopt;
+    if (header[equals] == ';') {  // a parameter without a value
+      at = equals;
+      continue;
+    }
     const std::string_view key = trim(header.substr(at + 1, equals - at - 1));
     size_t end = equals + 1;
     while (end < header.size() && (header[end] == ' ' || header[end] == '\t')) ++end;
@@ -81,12 +85,14 @@ void read_head(std::string_view head, MultipartPart& part) {
     const std::string_view line = head.substr(0, end);
     head.remove_prefix(end == head.npos ? head.size() : end + 2);
     const size_t colon = line.find(':');
-    if (colon == line.npos || line.find('\0') != line.npos) invalid("expected lines of the form \"Name: value\" before a part");
+    if (colon == line.npos || line.find('\0') != line.npos)
+      invalid("expected lines of the form \"Name: value\" before a part");
     if (!equal_no_case(line.substr(0, colon), "Content-Disposition")) continue;
     if (found) invalid("expected one Content-Disposition a part");
     found = true;
     const std::string_view value = trim(line.substr(colon + 1));
-    if (!equal_no_case(trim(value.substr(0, value.find(';'))), "form-data")) invalid("expected parts of the disposition form-data");
+    if (!equal_no_case(trim(value.substr(0, value.find(';'))), "form-data"))
+      invalid("expected parts of the disposition form-data");
     part.name = parameter(value, "name").value_or("");
     part.filename = parameter(value, "filename").value_or("");
   }

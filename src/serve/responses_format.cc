@@ -21,7 +21,10 @@ Json part_json(bool reasoning, const std::string& text, const Json& logprobs) {
 }
 
 Json message_item() {
-  return {{"id", random_id("msg_")}, {"type", "message"}, {"status", "in_progress"}, {"role", "assistant"},
+  return {{"id", random_id("msg_")},
+          {"type", "message"},
+          {"status", "in_progress"},
+          {"role", "assistant"},
           {"content", Json::array()}};
 }
 

@@ -10,14 +10,19 @@ constexpr size_t kMaxItems = 4096, kMaxParts = 256, kMaxTools = 128, kMaxExtraBy
 
 class Reader {
  public:
-  Reader() : out_({{"max_tokens", "max_output_tokens"}, {"reasoning_effort", "reasoning.effort"},
-                   {"response_format.json_schema", "text.format"}, {"response_format", "text.format"},
-                   {"tool_choice.function.name", "tool_choice.name"}, {"messages", "input"}}) {}
+  Reader()
+      : out_({{"max_tokens", "max_output_tokens"},
+              {"reasoning_effort", "reasoning.effort"},
+              {"response_format.json_schema", "text.format"},
+              {"response_format", "text.format"},
+              {".function", ""},
+              {"messages", "input"}}) {}
 
   ResponsesRequest read(Json& json, const ModelRegistry& models) {
     const Fields fields(json);
     refuse_stored(fields);
-    for (const char* name : {"model", "temperature", "top_p", "stream", "metadata", "user", "seed", "parallel_tool_calls"}) {
+    for (const char* name :
+         {"model", "temperature", "top_p", "stream", "metadata", "user", "seed", "parallel_tool_calls"}) {
       if (const Json* value = fields.find(name)) out_.request[name] = *value;
     }
     if (const Json* limit = fields.find("max_output_tokens")) out_.request["max_tokens"] = *limit;
@@ -71,7 +76,8 @@ class Reader {
     if (!object) return;
     const Fields text(*object, "text");
     if (const auto verbosity = text.string("verbosity"); verbosity && *verbosity != "medium") {
-      unsupported("text.verbosity", "the models know no degrees of it; ask for short or long answers in the instructions");
+      unsupported("text.verbosity",
+                  "the models know no degrees of it; ask for short or long answers in the instructions");
     }
     const Json* format = text.object("format");
     if (!format) return;
@@ -120,8 +126,8 @@ class Reader {
       const auto type = entry.string("type", kMaxExtraBytes);
       if (!type) missing_required(path + ".type");
       if (*type != "function") {
-        unsupported(path + ".type",
-                    fmt::format("expected function, found \"{}\": this server has no tools of its own", printable(*type)));
+        unsupported(path + ".type", fmt::format("expected function, found \"{}\": this server has no tools of its own",
+                                                printable(*type)));
       }
       if (!entry.string("name", 256)) missing_required(path + ".name");
       Json function = Json::object();
@@ -238,16 +244,18 @@ class Reader {
     }
     if (*type == "input_file") unsupported(path, "files are not read; send a PDF's pages as input_image parts");
     if (*type != "input_image") {
-      throw Error(ErrorKind::kInvalidRequest, "unsupported_content_type",
-                  fmt::format("{}: expected a part of type input_text or input_image, found \"{}\"", path, printable(*type)),
-                  path);
+      throw Error(
+          ErrorKind::kInvalidRequest, "unsupported_content_type",
+          fmt::format("{}: expected a part of type input_text or input_image, found \"{}\"", path, printable(*type)),
+          path);
     }
     out_.add_part(std::move(part), path);  // OpenAI's chat reads this spelling too
   }
 
   // Calls that follow each other, or the text before them, are one message to the templates.
   void function_call(const Fields& fields, const std::string& path) {
-    const auto id = fields.string("call_id", 256), name = fields.string("name", 256), arguments = fields.string("arguments");
+    const auto id = fields.string("call_id", 256), name = fields.string("name", 256),
+               arguments = fields.string("arguments");
     if (!id) missing_required(path + ".call_id");
     if (!name) missing_required(path + ".name");
     if (!arguments) missing_required(path + ".arguments");

@@ -42,10 +42,14 @@ std::string Translation::client_name(const std::string& param) const {
     const auto part = take_index(rest, ".content[");
     return part && *part < origin.parts.size() ? origin.parts[*part] : origin.message;
   }
+  std::string name = param;
   for (const auto& [openai, own] : names_) {
-    if (param.starts_with(openai)) return own + param.substr(openai.size());
+    const size_t at = name.find(openai);
+    if (at == name.npos || (at > 0 && openai[0] != '.')) continue;
+    name.replace(at, openai.size(), own);
+    if (at == 0) break;
   }
-  return param;
+  return name;
 }
 
 OpenAiChatRequest Translation::read(const ModelRegistry& models) {

@@ -12,7 +12,8 @@ namespace qvl {
 
 class Translation {
  public:
-  // names: OpenAI's fields and what the client calls them, the longer before its own beginning.
+  // names: OpenAI's fields and what the client calls them, the longer before its own beginning. Those that begin with a
+  // dot are replaced wherever they stand.
   using Names = std::vector<std::pair<std::string, std::string>>;
   explicit Translation(Names names) : names_(std::move(names)) {}
 

@@ -14,7 +14,7 @@ namespace qvl {
 class UploadStore {
  public:
   struct Limits {
-    size_t max_bytes = size_t{256} << 20, max_files = 1024;
+    size_t max_bytes = size_t{64} << 20, max_files = 256;
   };
 
   UploadStore() : UploadStore(Limits()) {}

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import { generateText, streamText } from 'ai'
+import { generateText, jsonSchema, Output, streamText, tool } from 'ai'
 import { greeting, key, picture, question, seen, test } from './harness.mjs'
 
 export function register({ url }) {
@@ -31,6 +31,20 @@ export function register({ url }) {
 
   test('streamText with a picture', async () => {
     assert.equal(await streamText({ model, messages: withPicture }).text, seen)
+  })
+
+  test('a tool that must be called', async () => {
+    const weather = tool({ description: 'The weather of a city', inputSchema: jsonSchema({ type: 'object', properties: { city: { type: 'string', enum: ['Berlin', 'Paris'] } }, required: ['city'] }) })
+    const { toolCalls } = await generateText({ model, prompt: 'Hello', tools: { weather }, toolChoice: 'required', maxOutputTokens: 200 })
+    assert.equal(toolCalls[0].toolName, 'weather')
+    assert.equal(typeof toolCalls[0].input.city, 'string')
+  })
+
+  test('structured output', async () => {
+    const structured = createOpenAICompatible({ name: 'qwen3vl', baseURL: `${url}/v1`, apiKey: key, supportsStructuredOutputs: true })('demo')
+    const schema = jsonSchema({ type: 'object', properties: { yes: { type: 'boolean' } }, required: ['yes'], additionalProperties: false })
+    const { output } = await generateText({ model: structured, prompt: 'Hello', output: Output.object({ schema }) })
+    assert.equal(typeof output.yes, 'boolean')
   })
 
   test('thoughts are told apart', async () => {

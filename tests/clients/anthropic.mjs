@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import Anthropic from '@anthropic-ai/sdk'
 import { base64, greeting, key, question, seen, test } from './harness.mjs'
 
-const tool = { name: 'weather', description: 'The weather of a city', input_schema: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } }
+const tool = { name: 'weather', description: 'The weather of a city', input_schema: { type: 'object', properties: { city: { type: 'string', enum: ['Berlin', 'Paris'] } }, required: ['city'] } }
 const picture = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: base64 } }
 
 export function register({ url }) {
@@ -68,6 +68,24 @@ export function register({ url }) {
       messages: [{ role: 'user', content: 'What is 2 + 2?' }, { role: 'assistant', content: message.content }, { role: 'user', content: 'Hello' }],
     })
     assert.ok(again.content.length > 0)
+  })
+
+  test('a tool that must be called', async () => {
+    for (const tool_choice of [{ type: 'any', disable_parallel_tool_use: true }, { type: 'tool', name: 'weather' }]) {
+      const forced = { ...ask, max_tokens: 200, tools: [tool], tool_choice }
+      for (const message of [await client.messages.create(forced), await client.messages.stream(forced).finalMessage()]) {
+        assert.equal(message.stop_reason, 'tool_use')
+        const call = message.content.find((block) => block.type === 'tool_use')
+        assert.equal(call.name, 'weather')
+        assert.equal(typeof call.input.city, 'string')
+      }
+    }
+  })
+
+  test('structured output', async () => {
+    const schema = { type: 'object', properties: { yes: { type: 'boolean' } }, required: ['yes'], additionalProperties: false }
+    const message = await client.messages.create({ ...ask, output_config: { format: { type: 'json_schema', schema } } })
+    assert.equal(typeof JSON.parse(message.content[0].text).yes, 'boolean')
   })
 
   test('tools and their results', async () => {

@@ -5,8 +5,9 @@ import { base64, greeting, key, question, seen, test } from './harness.mjs'
 
 const tool = {
   type: 'function',
-  function: { name: 'weather', description: 'The weather of a city', parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } },
+  function: { name: 'weather', description: 'The weather of a city', parameters: { type: 'object', properties: { city: { type: 'string', enum: ['Berlin', 'Paris'] } }, required: ['city'] } },
 }
+const schema = { type: 'object', properties: { yes: { type: 'boolean' } }, required: ['yes'], additionalProperties: false }
 const dataUri = `data:image/png;base64,${base64}`
 
 export function register({ url }) {
@@ -68,6 +69,41 @@ export function register({ url }) {
     assert.ok(['stop', 'tool_calls'].includes(answer.choices[0].finish_reason))
   })
 
+  test('a tool that must be called', async () => {
+    const choices = ['required', { type: 'function', function: { name: 'weather' } }]
+    for (const tool_choice of choices) {
+      const answer = await client.chat.completions.create({ model: 'demo', messages, tools: [tool], tool_choice, parallel_tool_calls: false, max_tokens: 200 })
+      const [call] = answer.choices[0].message.tool_calls
+      assert.equal(answer.choices[0].finish_reason, 'tool_calls')
+      assert.equal(call.function.name, 'weather')
+      assert.equal(typeof JSON.parse(call.function.arguments).city, 'string')
+    }
+  })
+
+  test('a tool that must be called, streamed', async () => {
+    const stream = client.chat.completions.stream({ model: 'demo', messages, tools: [tool], tool_choice: 'required', parallel_tool_calls: false, max_tokens: 200 })
+    const answer = await stream.finalChatCompletion()
+    const [call] = answer.choices[0].message.tool_calls
+    assert.equal(call.function.name, 'weather')
+    assert.equal(typeof JSON.parse(call.function.arguments).city, 'string')
+  })
+
+  test('structured output', async () => {
+    const answer = await client.chat.completions.parse({ model: 'demo', messages, max_tokens: 300, response_format: { type: 'json_schema', json_schema: { name: 'reply', strict: true, schema } } })
+    assert.equal(typeof answer.choices[0].message.parsed.yes, 'boolean')
+    const object = await client.chat.completions.create({ model: 'demo', messages, max_tokens: 300, response_format: { type: 'json_object' } })
+    if (object.choices[0].finish_reason === 'stop') assert.equal(typeof JSON.parse(object.choices[0].message.content), 'object')
+  })
+
+  test('completions', async () => {
+    const answer = await client.completions.create({ model: 'demo', prompt: 'Hello', max_tokens: 5 })
+    assert.equal(answer.object, 'text_completion')
+    assert.equal(typeof answer.choices[0].text, 'string')
+    let text = ''
+    for await (const chunk of await client.completions.create({ model: 'demo', prompt: 'Hello', max_tokens: 5, stream: true })) text += chunk.choices[0].text
+    assert.equal(text, answer.choices[0].text)
+  })
+
   test('the result of a tool', async () => {
     const call = { id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city": "Berlin"}' } }
     const answer = await client.chat.completions.create({
@@ -126,6 +162,21 @@ export function register({ url }) {
     const answer = await client.responses.create({ model: 'demo', input: 'Hello', max_output_tokens: 3 })
     assert.equal(answer.status, 'incomplete')
     assert.equal(answer.incomplete_details.reason, 'max_output_tokens')
+  })
+
+  test('responses, a tool that must be called', async () => {
+    const ask = { model: 'demo', input: 'Hello', max_output_tokens: 200, parallel_tool_calls: false, tool_choice: 'required', tools: [{ type: 'function', strict: false, ...tool.function }] }
+    for (const answer of [await client.responses.create(ask), await client.responses.stream(ask).finalResponse()]) {
+      const [call] = answer.output
+      assert.equal(call.type, 'function_call')
+      assert.equal(call.name, 'weather')
+      assert.equal(typeof JSON.parse(call.arguments).city, 'string')
+    }
+  })
+
+  test('responses, structured output', async () => {
+    const answer = await client.responses.parse({ model: 'demo', input: 'Hello', max_output_tokens: 300, text: { format: { type: 'json_schema', name: 'reply', schema } } })
+    assert.equal(typeof answer.output_parsed.yes, 'boolean')
   })
 
   test('responses, the result of a tool', async () => {

@@ -10,7 +10,8 @@ const std::string kCall = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\":
 const std::string kTools = R"("tools":[{"name":"f","description":"d","input_schema":{"type":"object"}}])";
 
 std::string body_of(std::string_view fields) {
-  Json json = {{"model", "demo"}, {"max_tokens", 50}, {"messages", Json::array({{{"role", "user"}, {"content", "hi"}}})}};
+  Json json = {
+      {"model", "demo"}, {"max_tokens", 50}, {"messages", Json::array({{{"role", "user"}, {"content", "hi"}}})}};
   json.update(Json::parse(fields));
   return json.dump();
 }
@@ -19,7 +20,9 @@ Reply messages(TestServer& server, std::string_view fields) {
   return server.request(server.post("/v1/messages", body_of(fields), "anthropic-version: 2023-06-01\r\n"));
 }
 
-std::string prompt_of(TestServer& server) { return tiny_tokenizer().decode(server.engine.last_prompt().token_ids, false); }
+std::string prompt_of(TestServer& server) {
+  return tiny_tokenizer().decode(server.engine.last_prompt().token_ids, false);
+}
 
 // "message_start content_block_start ..." without repetitions.
 std::string order_of(const std::vector<Json>& events) {
@@ -79,7 +82,8 @@ TEST(Anthropic, StreamedAnswer) {
 TEST(Anthropic, ThinkingAndToolUse) {
   TestServer server;
   server.engine.set_script({.ids = ids_of("hm\n</think>\n\nYes.\n" + kCall + kCall)});
-  const std::string fields = R"("model":"demo-thinking","thinking":{"type":"enabled","budget_tokens":20},)" + kTools;
+  const std::string fields =
+      R"("model":"demo-thinking","max_tokens":300,"thinking":{"type":"enabled","budget_tokens":20},)" + kTools;
   const Json json = Json::parse(messages(server, "{" + fields + "}").body);
   EXPECT_EQ(server.engine.last_params().thinking->max_thinking_tokens, 20);
   EXPECT_EQ(json["stop_reason"], "tool_use");
@@ -126,14 +130,20 @@ TEST(Anthropic, StopReasons) {
 
 TEST(Anthropic, FieldsReachTheEngine) {
   TestServer server;
-  EXPECT_EQ(messages(server, R"({"max_tokens":33,"temperature":0.5,"top_p":0.25,"top_k":7,"metadata":{"user_id":"u"}})").status, 200);
+  EXPECT_EQ(messages(server, R"({"max_tokens":33,"temperature":0.5,"top_p":0.25,"top_k":7,"metadata":{"user_id":"u"}})")
+                .status,
+            200);
   const SamplingParams params = server.engine.last_params();
   EXPECT_EQ(params.max_tokens, 33);
   EXPECT_FLOAT_EQ(params.temperature, 0.5f);
   EXPECT_FLOAT_EQ(params.top_p, 0.25f);
   EXPECT_EQ(params.top_k, 7);
-  messages(server, R"({"model":"demo-thinking","thinking":{"type":"disabled"}})");
-  EXPECT_EQ(server.engine.last_params().thinking->max_thinking_tokens, 0);
+  // Where both kinds of model are served, the switch chooses between them.
+  const auto model_of = [&](const char* fields) { return Json::parse(messages(server, fields).body)["model"]; };
+  EXPECT_EQ(model_of(R"({"model":"demo-thinking","thinking":{"type":"disabled"}})"), "demo");
+  EXPECT_EQ(model_of(R"({"thinking":{"type":"enabled","budget_tokens":10}})"), "demo-thinking");
+  EXPECT_EQ(server.engine.last_params().thinking->max_thinking_tokens, 10);
+  EXPECT_EQ(model_of(R"({"thinking":{"type":"adaptive"}})"), "demo");
   messages(server, "{\"tool_choice\":{\"type\":\"none\"}," + kTools + "}");
   EXPECT_EQ(prompt_of(server).find("\"name\""), std::string::npos);
 }
@@ -142,27 +152,34 @@ TEST(Anthropic, FieldsReachTheEngine) {
 TEST(Anthropic, MessagesMeanWhatOpenAiMeans) {
   TestServer server;
   const std::string png(kPng);
-  const std::string picture = R"({"type":"image","source":{"type":"base64","media_type":"image/png","data":")" + png + "\"}}";
-  ASSERT_EQ(messages(server, R"({"system":[{"type":"text","text":"S","cache_control":{"type":"ephemeral"}}],)" + kTools +
-                                 R"(,"messages":[{"role":"user","content":[)" + picture + R"(,{"type":"text","text":"look"}]},
+  const std::string picture =
+      R"({"type":"image","source":{"type":"base64","media_type":"image/png","data":")" + png + "\"}}";
+  ASSERT_EQ(
+      messages(server, R"({"system":[{"type":"text","text":"S","cache_control":{"type":"ephemeral"}}],)" + kTools +
+                           R"(,"messages":[{"role":"user","content":[)" + picture + R"(,{"type":"text","text":"look"}]},
       {"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"x"},{"type":"text","text":"ok"},
         {"type":"tool_use","id":"i1","name":"f","input":{"a":1}}]},
-      {"role":"user","content":[{"type":"tool_result","tool_use_id":"i1","content":[{"type":"text","text":"r"},)" + picture + R"(]},
+      {"role":"user","content":[{"type":"tool_result","tool_use_id":"i1","content":[{"type":"text","text":"r"},)" +
+                           picture + R"(]},
         {"type":"text","text":"and?"}]}]})")
-                .status,
-            200);
+          .status,
+      200);
   const Prompt ours = server.engine.last_prompt();
   const std::string url = R"({"type":"image_url","image_url":"data:image/png;base64,)" + png + "\"}";
-  ASSERT_EQ(server
-                .chat(R"({"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}],
+  ASSERT_EQ(
+      server
+          .chat(
+              R"({"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}],
       "messages":[{"role":"system","content":[{"type":"text","text":"S"}]},
-      {"role":"user","content":[)" + url + R"(,{"type":"text","text":"look"}]},
+      {"role":"user","content":[)" +
+              url + R"(,{"type":"text","text":"look"}]},
       {"role":"assistant","reasoning_content":"t","content":[{"type":"text","text":"ok"}],
         "tool_calls":[{"id":"i1","type":"function","function":{"name":"f","arguments":{"a":1}}}]},
-      {"role":"tool","tool_call_id":"i1","content":[{"type":"text","text":"r"},)" + url + R"(]},
+      {"role":"tool","tool_call_id":"i1","content":[{"type":"text","text":"r"},)" +
+              url + R"(]},
       {"role":"user","content":[{"type":"text","text":"and?"}]}]})")
-                .status,
-            200);
+          .status,
+      200);
   EXPECT_EQ(ours.token_ids, server.engine.last_prompt().token_ids);
   EXPECT_EQ(ours.visuals.size(), 2u);
 }
@@ -186,7 +203,9 @@ TEST(Anthropic, BadRequests) {
     std::string fields;
     const char *code, *param;
   };
-  const auto user = [](const std::string& block) { return R"({"messages":[{"role":"user","content":[)" + block + "]}]}"; };
+  const auto user = [](const std::string& block) {
+    return R"({"messages":[{"role":"user","content":[)" + block + "]}]}";
+  };
   const Case cases[] = {
       {R"({"model":null})", "missing_required", "model"},
       {R"({"model":"claude-opus-4-1"})", "model_not_found", "model"},
@@ -201,8 +220,8 @@ TEST(Anthropic, BadRequests) {
       {R"({"stop_sequences":[5]})", "invalid_type", "stop_sequences[0]"},
       {R"({"stop_sequences":[""]})", "invalid_value", "stop_sequences[0]"},
       {R"({"stream":"yes"})", "invalid_type", "stream"},
-      {R"({"thinking":{"type":"enabled","budget_tokens":10}})", "unsupported", "thinking.type"},
-      {R"({"model":"demo-thinking","thinking":{"type":"enabled","budget_tokens":50}})", "invalid_value", "thinking.budget_tokens"},
+      {R"({"model":"demo-thinking","thinking":{"type":"enabled","budget_tokens":50}})", "invalid_value",
+       "thinking.budget_tokens"},
       {R"({"thinking":{"type":"enabled"}})", "missing_required", "thinking.budget_tokens"},
       {R"({"thinking":{"type":"deep"}})", "invalid_value", "thinking.type"},
       {R"({"thinking":true})", "invalid_type", "thinking"},
@@ -213,6 +232,14 @@ TEST(Anthropic, BadRequests) {
       {R"({"tool_choice":{"type":"some"}})", "invalid_value", "tool_choice.type"},
       {R"({"tool_choice":{"type":"tool"}})", "missing_required", "tool_choice.name"},
       {R"({"tool_choice":"auto"})", "invalid_type", "tool_choice"},
+      {R"({"tools":[{"name":"f","input_schema":{"type":"nothing"}}],"tool_choice":{"type":"any"}})", "invalid_schema",
+       "tools[0].input_schema.type"},
+      {R"({"tool_choice":{"type":"any"}})", "invalid_value", "tool_choice"},
+      {"{\"tool_choice\":{\"type\":\"tool\",\"name\":\"g\"}," + kTools + "}", "invalid_value", "tool_choice"},
+      {R"({"output_config":{"format":{"type":"xml"}}})", "invalid_value", "output_config.format.type"},
+      {R"({"output_config":{"format":{"type":"json_schema"}}})", "missing_required", "output_config.format.schema"},
+      {R"({"output_config":{"format":{"type":"json_schema","schema":{"type":"nothing"}}}})", "invalid_schema",
+       "output_config.format.schema.type"},
       {R"({"mcp_servers":[{}]})", "unsupported", "mcp_servers"},
       {R"({"system":5})", "invalid_type", "system"},
       {R"({"system":[{"type":"image"}]})", "unsupported_content_type", "system[0]"},
@@ -223,16 +250,18 @@ TEST(Anthropic, BadRequests) {
       {R"({"messages":[{"content":"a"}]})", "missing_required", "messages[0].role"},
       {R"({"messages":[{"role":"user"}]})", "missing_required", "messages[0].content"},
       {R"({"messages":[{"role":"user","content":null}]})", "invalid_type", "messages[0].content"},
-      {R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]})", "unsupported", "messages[1]"},
+      {R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]})", "unsupported",
+       "messages[1]"},
       {user("5"), "invalid_type", "messages[0].content[0]"},
       {user("{}"), "missing_required", "messages[0].content[0].type"},
       {user(R"({"type":"text"})"), "missing_required", "messages[0].content[0].text"},
       {user(R"({"type":"text","text":5})"), "invalid_type", "messages[0].content[0].text"},
       {user(R"({"type":"audio"})"), "unsupported_content_type", "messages[0].content[0]"},
-      {user(R"({"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"AA=="}})"), "unsupported",
-       "messages[0].content[0]"},
+      {user(R"({"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"AA=="}})"),
+       "unsupported", "messages[0].content[0]"},
       {user(R"({"type":"image"})"), "missing_required", "messages[0].content[0].source"},
-      {user(R"({"type":"image","source":{"type":"file","file_id":"f"}})"), "unsupported", "messages[0].content[0].source"},
+      {user(R"({"type":"image","source":{"type":"file","file_id":"f"}})"), "unsupported",
+       "messages[0].content[0].source"},
       {user(R"({"type":"image","source":{"type":"base64","data":"AA=="}})"), "missing_required",
        "messages[0].content[0].source.media_type"},
       {user(R"({"type":"image","source":{"type":"base64","media_type":"text/html","data":"AA=="}})"), "invalid_value",
@@ -281,10 +310,12 @@ TEST(Anthropic, ErrorsOfTheServer) {
   EXPECT_EQ(post("").status, 200);
   EXPECT_EQ(type_of(post("Origin: https://evil.example\r\n")), "permission_error");
   EXPECT_EQ(type_of(server.get("/v1/messages", key)), "invalid_request_error");
-  EXPECT_EQ(type_of(server.request(server.head("POST /v1/messages", key + "Content-Type: text/plain\r\nContent-Length: 2\r\n") + "{}")),
+  EXPECT_EQ(type_of(server.request(
+                server.head("POST /v1/messages", key + "Content-Type: text/plain\r\nContent-Length: 2\r\n") + "{}")),
             "invalid_request_error");
-  EXPECT_EQ(type_of(server.request(server.head("POST /v1/messages", key + "Content-Type: application/json\r\nContent-Length: 99999999999\r\n"))),
-            "invalid_request_error");  // 413 is told before the path is read
+  EXPECT_EQ(type_of(server.request(server.head(
+                "POST /v1/messages", key + "Content-Type: application/json\r\nContent-Length: 99999999999\r\n"))),
+            "request_too_large");
   server.engine.refuse(Error(ErrorKind::kOverloaded, "queue_full", "the queue is full"));
   const Reply full = post("");
   EXPECT_EQ(full.status, 503);

@@ -13,12 +13,15 @@ std::string png_bytes() {
 }
 
 Reply upload(TestServer& server, const std::string& body, const std::string& path = "/gradio_api/upload") {
-  return server.request(server.head("POST " + path, "Content-Type: multipart/form-data; boundary=XX\r\nContent-Length: " +
-                                                        std::to_string(body.size()) + "\r\n") + body);
+  return server.request(
+      server.head("POST " + path, "Content-Type: multipart/form-data; boundary=XX\r\nContent-Length: " +
+                                      std::to_string(body.size()) + "\r\n") +
+      body);
 }
 
 std::string part(const std::string& name, const std::string& filename, const std::string& bytes) {
-  return "--XX\r\nContent-Disposition: form-data; name=\"" + name + "\"; filename=\"" + filename + "\"\r\n\r\n" + bytes + "\r\n";
+  return "--XX\r\nContent-Disposition: form-data; name=\"" + name + "\"; filename=\"" + filename + "\"\r\n\r\n" +
+         bytes + "\r\n";
 }
 
 std::string upload_png(TestServer& server) {
@@ -26,8 +29,9 @@ std::string upload_png(TestServer& server) {
 }
 
 std::string join(TestServer& server, const std::string& session, const std::string& data = R"(["hi"])") {
-  const Reply reply = server.request(server.post(
-      "/gradio_api/queue/join?", R"({"data":)" + data + R"(,"fn_index":0,"trigger_id":null,"session_hash":")" + session + "\"}"));
+  const Reply reply = server.request(
+      server.post("/gradio_api/queue/join?",
+                  R"({"data":)" + data + R"(,"fn_index":0,"trigger_id":null,"session_hash":")" + session + "\"}"));
   EXPECT_EQ(reply.status, 200) << reply.body;
   return Json::parse(reply.body)["event_id"];
 }
@@ -176,7 +180,8 @@ TEST(GradioQueue, StopEndsStreamsWithAMessage) {
 TEST(GradioUpload, FilesAreKnownHereAlone) {
   TestServer server;
   const std::string png = png_bytes();
-  const Reply reply = upload(server, part("upload_id", "", "x") + part("files", "a.png", png) + part("files", "b.html", "<script>") + "--XX--");
+  const Reply reply = upload(server, part("upload_id", "", "x") + part("files", "a.png", png) +
+                                         part("files", "b.html", "<script>") + "--XX--");
   ASSERT_EQ(reply.status, 200) << reply.body;
   const Json paths = Json::parse(reply.body);
   ASSERT_EQ(paths.size(), 2u);
@@ -191,9 +196,10 @@ TEST(GradioUpload, FilesAreKnownHereAlone) {
     EXPECT_EQ(server.get(std::string("/gradio_api/file=") + other).status, 404) << other;
   }
   // Uploaded files may be named in a call, by FileData or by their path.
-  for (const std::string& data : {R"(["hi",{"path":")" + path + R"(","url":"http://)" + server.host() + "/gradio_api/file=" + path +
-                                      R"(","orig_name":"a.png","meta":{"_type":"gradio.FileData"}}])",
-                                  "[\"hi\",\"" + path + "\"]"}) {
+  for (const std::string& data :
+       {R"(["hi",{"path":")" + path + R"(","url":"http://)" + server.host() + "/gradio_api/file=" + path +
+            R"(","orig_name":"a.png","meta":{"_type":"gradio.FileData"}}])",
+        "[\"hi\",\"" + path + "\"]"}) {
     EXPECT_EQ(server.request(server.post("/api/predict", "{\"data\":" + data + "}")).status, 200);
     EXPECT_EQ(server.engine.last_prompt().visuals.size(), 1u);
   }

@@ -15,12 +15,14 @@ const std::string kType = "multipart/form-data; boundary=XX";
 const std::string kHead = "--XX\r\nContent-Disposition: form-data; name=\"files\"; filename=\"a.png\"\r\n\r\n";
 
 TEST(Multipart, Parts) {
-  const std::string body = "preamble\r\n" + kHead + "one\r\n--XX is no boundary\r\n--XX \t\r\n" +
-                           "content-type: image/png\r\nCONTENT-DISPOSITION: form-data; filename=b\\;c ; name = files\r\n\r\n" +
-                           "\r\n--XX\r\nContent-Disposition: form-data; name=\"q\\\"uote\"\r\n\r\n--X\r\n--XX--\r\nepilogue";
+  const std::string body =
+      "preamble\r\n" + kHead + "one\r\n--XX is no boundary\r\n--XX \t\r\n" +
+      "content-type: image/png\r\nCONTENT-DISPOSITION: form-data; filename=b\\;c ; name = files\r\n\r\n" +
+      "\r\n--XX\r\nContent-Disposition: form-data; name=\"q\\\"uote\"\r\n\r\n--X\r\n--XX--\r\nepilogue";
   // A line that begins like the boundary and goes on is refused: no client writes such a body.
   EXPECT_THROW(parse_multipart(kType, body), Error);
-  const std::string good = "preamble\r\n" + kHead + "one\r\n-XX\r\n--XX \t\r\n" + body.substr(body.find("content-type"));
+  const std::string good =
+      "preamble\r\n" + kHead + "one\r\n-XX\r\n--XX \t\r\n" + body.substr(body.find("content-type"));
   const auto parts = parse_multipart(kType, good);
   ASSERT_EQ(parts.size(), 3u);
   EXPECT_EQ(parts[0].name, "files");
@@ -67,9 +69,10 @@ TEST(Multipart, BadBodies) {
     }
   }
   const std::string good = kHead + "abc\r\n--XX--";
-  for (const std::string& type : {std::string("multipart/form-data"), std::string("multipart/form-data; boundary="),
-                                  std::string("multipart/form-data; boundary=\"X"), "multipart/form-data; boundary=" + std::string(71, 'X'),
-                                  std::string("multipart/form-data; boundary=\"X\tX\"")}) {
+  for (const std::string& type :
+       {std::string("multipart/form-data"), std::string("multipart/form-data; boundary="),
+        std::string("multipart/form-data; boundary=\"X"), "multipart/form-data; boundary=" + std::string(71, 'X'),
+        std::string("multipart/form-data; boundary=\"X\tX\"")}) {
     EXPECT_THROW(parse_multipart(type, good), Error) << type;
   }
   std::string many;

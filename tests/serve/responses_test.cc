@@ -8,7 +8,8 @@
 namespace qvl {
 namespace {
 
-const std::string kTools = R"("tools":[{"type":"function","name":"f","description":"d","parameters":{"type":"object"},"strict":null}])";
+const std::string kTools =
+    R"("tools":[{"type":"function","name":"f","description":"d","parameters":{"type":"object"},"strict":null}])";
 const std::string kCall = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>";
 
 Reply respond(TestServer& server, std::string_view fields) {
@@ -33,7 +34,8 @@ TEST(Responses, WholeAnswer) {
   const Json& message = json["output"][0];
   EXPECT_EQ(message["type"], "message");
   EXPECT_EQ(message["status"], "completed");
-  EXPECT_EQ(message["content"], Json::parse(R"([{"type":"output_text","text":"A red circle.","annotations":[],"logprobs":[]}])"));
+  EXPECT_EQ(message["content"],
+            Json::parse(R"([{"type":"output_text","text":"A red circle.","annotations":[],"logprobs":[]}])"));
   EXPECT_EQ(json["usage"]["input_tokens"], server.engine.last_prompt().token_ids.size());
   EXPECT_EQ(json["usage"]["output_tokens"], ids_of("A red circle.").size());
   EXPECT_TRUE(json["error"].is_null());
@@ -42,14 +44,16 @@ TEST(Responses, WholeAnswer) {
 TEST(Responses, FieldsReachTheEngine) {
   TestServer server;
   const Reply reply = respond(server, R"({"model":"demo-thinking","max_output_tokens":33,"temperature":0.5,"top_p":0.25,
-      "reasoning":{"effort":"none","summary":"auto"},"include":["message.output_text.logprobs"],"top_logprobs":2})");
+      "reasoning":{"effort":"low","summary":"auto"},"include":["message.output_text.logprobs"],"top_logprobs":2})");
   ASSERT_EQ(reply.status, 200) << reply.body;
   const SamplingParams params = server.engine.last_params();
   EXPECT_EQ(params.max_tokens, 33);
   EXPECT_FLOAT_EQ(params.temperature, 0.5f);
   EXPECT_FLOAT_EQ(params.top_p, 0.25f);
   EXPECT_EQ(params.logprobs, 2);
-  EXPECT_EQ(params.thinking->max_thinking_tokens, 0);
+  EXPECT_EQ(params.thinking->max_thinking_tokens, 1024);
+  EXPECT_EQ(Json::parse(respond(server, R"({"model":"demo-thinking","reasoning":{"effort":"none"}})").body)["model"],
+            "demo");
 }
 
 // Every event once and in order, numbered; what they build is the response at the end.
@@ -114,7 +118,8 @@ TEST(Responses, EmptyAndIncompleteAnswers) {
   EXPECT_EQ(cut["status"], "incomplete");
   EXPECT_EQ(cut["incomplete_details"]["reason"], "max_output_tokens");
   EXPECT_EQ(cut["output"][0]["status"], "incomplete");
-  EXPECT_EQ(events_of(respond(server, R"({"max_output_tokens":1,"stream":true})").body).back()["type"], "response.incomplete");
+  EXPECT_EQ(events_of(respond(server, R"({"max_output_tokens":1,"stream":true})").body).back()["type"],
+            "response.incomplete");
   server.engine.set_script({.ids = {}});
   const Json empty = Json::parse(respond(server, "{}").body);
   EXPECT_EQ(empty["output"][0]["content"][0]["text"], "");
@@ -153,23 +158,33 @@ TEST(Responses, ItemsMeanWhatMessagesMean) {
   TestServer server;
   const std::string url = "data:image/png;base64," + std::string(kPng);
   ASSERT_EQ(respond(server, R"({"instructions":"S",)" + kTools + R"(,"input":[
-      {"role":"user","content":[{"type":"input_image","image_url":")" + url + R"(","detail":"low"},{"type":"input_text","text":"look"}]},
+      {"role":"user","content":[{"type":"input_image","image_url":")" +
+                                url + R"(","detail":"low"},{"type":"input_text","text":"look"}]},
       {"type":"reasoning","id":"rs_1","summary":[]},
       {"type":"message","role":"assistant","id":"msg_1","status":"completed","content":[{"type":"output_text","text":"ok","annotations":[]}]},
       {"type":"function_call","call_id":"i1","name":"f","arguments":"{\"a\": 1}"},
       {"type":"function_call","call_id":"i2","name":"f","arguments":"{}"},
       {"type":"function_call_output","call_id":"i1","output":"r"},
       {"type":"function_call_output","call_id":"i2","output":[{"type":"input_text","text":"q"}]},
-      {"role":"developer","content":"D"},{"role":"user","content":"and?"}]})").status, 200);
+      {"role":"developer","content":"D"},{"role":"user","content":"and?"}]})")
+                .status,
+            200);
   const Prompt ours = server.engine.last_prompt();
-  ASSERT_EQ(server.chat(R"({"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}],
+  ASSERT_EQ(
+      server
+          .chat(
+              R"({"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}],
       "messages":[{"role":"system","content":"S"},
-      {"role":"user","content":[{"type":"image_url","image_url":{"url":")" + url + R"(","detail":"low"}},{"type":"text","text":"look"}]},
+      {"role":"user","content":[{"type":"image_url","image_url":{"url":")" +
+              url + R"(","detail":"low"}},{"type":"text","text":"look"}]},
       {"role":"assistant","content":"ok","tool_calls":[{"id":"i1","function":{"name":"f","arguments":"{\"a\": 1}"}},
         {"id":"i2","function":{"name":"f","arguments":"{}"}}]},
       {"role":"tool","tool_call_id":"i1","content":"r"},{"role":"tool","tool_call_id":"i2","content":"q"},
-      {"role":"developer","content":"D"},{"role":"user","content":"and?"}]})").status, 200);
-  EXPECT_EQ(tiny_tokenizer().decode(ours.token_ids, false), tiny_tokenizer().decode(server.engine.last_prompt().token_ids, false));
+      {"role":"developer","content":"D"},{"role":"user","content":"and?"}]})")
+          .status,
+      200);
+  EXPECT_EQ(tiny_tokenizer().decode(ours.token_ids, false),
+            tiny_tokenizer().decode(server.engine.last_prompt().token_ids, false));
   EXPECT_EQ(ours.visuals.size(), 1u);
 }
 
@@ -205,6 +220,10 @@ TEST(Responses, BadRequests) {
       {R"({"text":{"format":{"type":"json_schema","schema":{}}}})", "missing_required", "text.format.name"},
       {R"({"tools":[{"type":"web_search"}]})", "unsupported", "tools[0].type"},
       {R"({"tools":[{"type":"function"}]})", "missing_required", "tools[0].name"},
+      {R"({"text":{"format":{"type":"json_schema","name":"n","schema":{"type":"nothing"}}}})", "invalid_schema",
+       "text.format.schema.type"},
+      {R"({"tools":[{"type":"function","name":"f","parameters":{"type":"nothing"}}],"tool_choice":"required"})",
+       "invalid_schema", "tools[0].parameters.type"},
       {R"({"tool_choice":{"type":"file_search"}})", "unsupported", "tool_choice.type"},
       {R"({"tool_choice":{"type":"function"}})", "missing_required", "tool_choice.name"},
       {R"({"tool_choice":{"type":"function","name":"g"}})", "invalid_value", "tool_choice"},
@@ -229,7 +248,8 @@ TEST(Responses, BadRequests) {
       {user(R"({"type":"input_audio"})"), "unsupported_content_type", "input[0].content[0]"},
       {user(R"({"type":"input_file","file_id":"f"})"), "unsupported", "input[0].content[0]"},
       {user(R"({"type":"input_image","file_id":"f"})"), "unsupported", "input[0].content[0]"},
-      {user(R"({"type":"input_image","image_url":"https://example.com/a.png"})"), "remote_media_disabled", "input[0].content[0]"},
+      {user(R"({"type":"input_image","image_url":"https://example.com/a.png"})"), "remote_media_disabled",
+       "input[0].content[0]"},
       {user(parts), "too_many", "input[0].content"},
       {"{\"input\":[" + items + "]}", "too_many", "input"},
   };

@@ -39,8 +39,9 @@ TEST(Routes, AllButTheAllowedNeedTheKey) {
       continue;
     }
     ++closed;
-    for (const char* wrong : {"", "x-api-key: \r\n", "x-api-key: sesame-open-123456789\r\n", "Authorization: Bearer x\r\n",
-                              "Authorization: sesame-open-1234567890\r\n", "Cookie: sesame-open-1234567890\r\n"}) {
+    for (const char* wrong :
+         {"", "x-api-key: \r\n", "x-api-key: sesame-open-123456789\r\n", "Authorization: Bearer x\r\n",
+          "Authorization: sesame-open-1234567890\r\n", "Cookie: sesame-open-1234567890\r\n"}) {
       const Reply reply = ask(wrong);
       EXPECT_EQ(reply.status, 401) << wrong;
       EXPECT_EQ(reply.code(), "invalid_api_key");

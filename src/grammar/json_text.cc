@@ -38,7 +38,7 @@ JsonText::JsonText(GrammarBuilder& builder) {
     return id;
   };
   space_ = rule("white space", expr_choice({expr_text(""), expr_text(" "),
-                                            expr_sequence({expr_text("\n"), expr_repeat(expr_text(" "), 0, 40)})}));
+                                            expr_sequence({expr_text("\n"), expr_repeat(expr_text(" "), 0, 20)})}));
   plain_char_ = rule("a character", expr_class(raw_chars()));
   char_ = rule("a character", expr_choice({expr_class(raw_chars()), expr_sequence({expr_text("\\"), escape()})}));
   string_ = rule("a string", expr_sequence({expr_text("\""), expr_repeat(string_char(), 0, -1), expr_text("\"")}));

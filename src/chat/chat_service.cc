@@ -1,6 +1,7 @@
 #include "chat/chat_service.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "chat/fitted_prompt.h"
 
@@ -30,14 +31,6 @@ std::optional<ThinkingBudget> thinking_budget(const ServedModel& model, const Sa
   return budget;
 }
 
-PromptCounts count_tokens(const ModelConfig& config, const Prompt& prompt) {
-  PromptCounts counts;
-  counts.tokens = static_cast<int64_t>(prompt.token_ids.size());
-  counts.image_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.image_token_id);
-  counts.video_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.video_token_id);
-  return counts;
-}
-
 std::vector<std::unique_ptr<DeltaStream>> submit_all(const ServedModel& model, const Prompt& prompt,
                                                      const SamplingParams& params, const AnswerOptions& options,
                                                      int n) {
@@ -53,6 +46,14 @@ std::vector<std::unique_ptr<DeltaStream>> submit_all(const ServedModel& model, c
 }
 
 }  // namespace
+
+PromptCounts count_tokens(const ModelConfig& config, const Prompt& prompt) {
+  PromptCounts counts;
+  counts.tokens = static_cast<int64_t>(prompt.token_ids.size());
+  counts.image_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.image_token_id);
+  counts.video_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.video_token_id);
+  return counts;
+}
 
 SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& request, int64_t prompt_tokens) {
   const SamplingDefaults& defaults = model.defaults;
@@ -102,6 +103,22 @@ std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request
 
 std::unique_ptr<DeltaStream> start_chat(const ChatRequest& request, const std::atomic<bool>* abandoned) {
   return std::move(start_chats(request, 1, abandoned).front());
+}
+
+std::vector<std::unique_ptr<DeltaStream>> start_completions(const CompletionRequest& request) {
+  const ServedModel& model = *request.model;
+  AnswerOptions options;
+  options.plain = true;
+  options.logprobs = request.sampling.logprobs >= 0;
+  options.stop = request.stop;
+  std::vector<std::unique_ptr<DeltaStream>> streams;
+  for (const auto& ids : request.prompts) {
+    SamplingParams params = make_sampling(model, request.sampling, static_cast<int64_t>(ids.size()));
+    params.thinking.reset();
+    auto own = submit_all(model, prompt_of_ids(ids), params, options, request.n);
+    std::move(own.begin(), own.end(), std::back_inserter(streams));
+  }
+  return streams;
 }
 
 }  // namespace qvl

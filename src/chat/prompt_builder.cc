@@ -189,4 +189,13 @@ Prompt build_prompt(const Tokenizer& tokenizer, const ModelConfig& config, Templ
   return assembler.finish();
 }
 
+Prompt prompt_of_ids(std::vector<int32_t> token_ids) {
+  RopePositions positions = rope_positions(static_cast<int64_t>(token_ids.size()), {});
+  Prompt prompt;
+  prompt.token_ids = std::move(token_ids);
+  prompt.positions = std::move(positions.ids);
+  prompt.rope_delta = positions.rope_delta;
+  return prompt;
+}
+
 }  // namespace qvl

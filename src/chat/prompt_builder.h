@@ -43,4 +43,7 @@ Prompt build_prompt(const Tokenizer& tokenizer, const ModelConfig& config, Templ
                     const Json& tools, const RenderOptions& render, std::span<const MediaItem> media_in_order,
                     const PromptOptions& options = {});
 
+// Ids as they are, without a template and without media.
+Prompt prompt_of_ids(std::vector<int32_t> token_ids);
+
 }  // namespace qvl

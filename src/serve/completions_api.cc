@@ -53,11 +53,13 @@ HandlerResult completions(HttpRequest& http, const ModelRegistry& models, const 
   }
   const StreamRequest stream = read_stream(fields);
   read_sampling(fields, vocab_size, request.sampling, request.stop);
-  if (!request.sampling.max_tokens) request.sampling.max_tokens = std::max(kDefaultMaxTokens, request.sampling.min_tokens);
+  if (!request.sampling.max_tokens)
+    request.sampling.max_tokens = std::max(kDefaultMaxTokens, request.sampling.min_tokens);
   request.sampling.logprobs = static_cast<int>(fields.integer("logprobs", 0, 20).value_or(-1));
   request.n = read_n(fields);
   const bool echo = fields.boolean("echo").value_or(false);
-  if (echo && request.sampling.logprobs >= 0) unsupported("logprobs", "not of the prompt: expected \"echo\": false beside it");
+  if (echo && request.sampling.logprobs >= 0)
+    unsupported("logprobs", "not of the prompt: expected \"echo\": false beside it");
   request.prompts = read_prompts(json["prompt"], model);
 
   CompletionsFormatOptions options{request.sampling.logprobs >= 0, stream.include_usage, stream.continuous_usage, {}};
@@ -77,9 +79,8 @@ HandlerResult completions(HttpRequest& http, const ModelRegistry& models, const 
 std::vector<Route> completion_routes(const ModelRegistry& models, const std::string& version) {
   std::vector<Route> routes;
   for (const char* path : {"/v1/completions", "/completions"}) {
-    routes.push_back({"POST", path, false, [&models, version](HttpRequest& request) {
-                        return completions(request, models, version);
-                      }});
+    routes.push_back({"POST", path, false,
+                      [&models, version](HttpRequest& request) { return completions(request, models, version); }});
   }
   return routes;
 }

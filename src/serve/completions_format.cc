@@ -57,10 +57,8 @@ Json CompletionsFormat::whole(const std::vector<ChatDelta>& deltas, const std::v
 std::string CompletionsFormat::chunk(size_t index, const std::string& text, Json logprobs, Json finish,
                                      const Progress& progress) const {
   Json json = head();
-  json["choices"] = Json::array({{{"index", index},
-                                  {"text", text},
-                                  {"logprobs", std::move(logprobs)},
-                                  {"finish_reason", std::move(finish)}}});
+  json["choices"] = Json::array(
+      {{{"index", index}, {"text", text}, {"logprobs", std::move(logprobs)}, {"finish_reason", std::move(finish)}}});
   if (options_.continuous_usage) {
     json["usage"] = usage_so_far(progress);
   } else if (options_.include_usage) {

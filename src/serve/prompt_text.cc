@@ -11,8 +11,8 @@ void check_context(const ServedModel& model, size_t at_least, const std::string&
   const int64_t context = model.engine->context_tokens();
   if (static_cast<int64_t>(at_least) < context) return;
   throw Error(ErrorKind::kInvalidRequest, "context_length_exceeded",
-              fmt::format("{} has at least {} tokens, but the context holds {} together with the answer", param, at_least,
-                          context),
+              fmt::format("{} has at least {} tokens, but the context holds {} together with the answer", param,
+                          at_least, context),
               param);
 }
 

@@ -19,14 +19,14 @@ std::vector<const ServedModel*> one_model_an_engine(const ModelRegistry& models)
 
 HandlerResult props(const ModelRegistry& models, const std::string& version) {
   const ServedModel& model = models.default_model();
-  return json_response(dump_json(
-      {{"default_generation_settings",
-        {{"n_ctx", model.engine->context_tokens()}, {"params", sampling_defaults_json(model.defaults)}}},
-       {"total_slots", one_model_an_engine(models).size()},
-       {"model_alias", model.id},
-       {"template", model.kind_name()},
-       {"modalities", {{"vision", true}, {"video", true}, {"audio", false}}},
-       {"build_info", "qwen3vl-" + version}}));
+  return json_response(
+      dump_json({{"default_generation_settings",
+                  {{"n_ctx", model.engine->context_tokens()}, {"params", sampling_defaults_json(model.defaults)}}},
+                 {"total_slots", one_model_an_engine(models).size()},
+                 {"model_alias", model.id},
+                 {"template", model.kind_name()},
+                 {"modalities", {{"vision", true}, {"video", true}, {"audio", false}}},
+                 {"build_info", "qwen3vl-" + version}}));
 }
 
 HandlerResult slots(const ModelRegistry& models) {

@@ -1,5 +1,5 @@
-// What the server is and does, in llama-server's shapes: /props and /slots; and a reason where it does not: /v1/embeddings.
-// The handlers are thread-safe.
+// What the server is and does, in llama-server's shapes: /props and /slots; and a reason where it does not:
+// /v1/embeddings. The handlers are thread-safe.
 #pragma once
 
 #include <string>

@@ -107,10 +107,10 @@ HandlerResult input_tokens(HttpRequest& http, const ModelRegistry& models) {
   const OpenAiPrompt prompt = read_prompt(json, models);
   const PromptCounts counts =
       count_tokens(prompt.model->config, measure_prompt(*prompt.model, prompt.input, http.abandoned.get()));
-  return json_response(
-      dump_json({{"object", "response.input_tokens"},
-                 {"input_tokens", counts.tokens},
-                 {"input_tokens_details", {{"image_tokens", counts.image_tokens}, {"video_tokens", counts.video_tokens}}}}));
+  return json_response(dump_json(
+      {{"object", "response.input_tokens"},
+       {"input_tokens", counts.tokens},
+       {"input_tokens_details", {{"image_tokens", counts.image_tokens}, {"video_tokens", counts.video_tokens}}}}));
 }
 
 }  // namespace

@@ -83,8 +83,10 @@ SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& re
   return params;
 }
 
-std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request, int n,
-                                                      const std::atomic<bool>* abandoned) {
+namespace {
+
+std::vector<std::unique_ptr<DeltaStream>> start_once(const ChatRequest& request, int n,
+                                                     const std::atomic<bool>* abandoned) {
   const ServedModel& model = *request.model;
   const FittedPrompt fitted = request.truncate ? fitted_prompt(request, abandoned) : FittedPrompt{make_prompt(model, request.input, abandoned)};
   const Prompt& prompt = fitted.prompt;
@@ -99,6 +101,21 @@ std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request
   options.stop = request.stop;
   options.dropped_messages = fitted.dropped_messages;
   return submit_all(model, prompt, params, options, n);
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request, int n,
+                                                      const std::atomic<bool>* abandoned) {
+  try {
+    return start_once(request, n, abandoned);
+  } catch (const Error& error) {
+    if (error.code != "unknown_picture" || request.input.decode_known) throw;
+  }
+  // The engine let go of a picture's features since it was asked for them.
+  ChatRequest again = request;
+  again.input.decode_known = true;
+  return start_once(again, n, abandoned);
 }
 
 std::unique_ptr<DeltaStream> start_chat(const ChatRequest& request, const std::atomic<bool>* abandoned) {

@@ -95,7 +95,7 @@ class Assembler {
   }
 
   PromptVisual& begin_visual(const MediaItem& item) {
-    return prompt_.visuals.emplace_back(PromptVisual{item.grid, item.patches, item.content_hash, {}});
+    return prompt_.visuals.emplace_back(PromptVisual{item.grid, item.patches, item.content_hash, {}, item.pinned});
   }
 
   void pads(const MediaItem& item, int32_t pad_id, PromptVisual& visual) {

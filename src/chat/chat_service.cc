@@ -1,6 +1,7 @@
 #include "chat/chat_service.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "chat/fitted_prompt.h"
 
@@ -30,14 +31,6 @@ std::optional<ThinkingBudget> thinking_budget(const ServedModel& model, const Sa
   return budget;
 }
 
-PromptCounts count_tokens(const ModelConfig& config, const Prompt& prompt) {
-  PromptCounts counts;
-  counts.tokens = static_cast<int64_t>(prompt.token_ids.size());
-  counts.image_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.image_token_id);
-  counts.video_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.video_token_id);
-  return counts;
-}
-
 std::vector<std::unique_ptr<DeltaStream>> submit_all(const ServedModel& model, const Prompt& prompt,
                                                      const SamplingParams& params, const AnswerOptions& options,
                                                      int n) {
@@ -53,6 +46,14 @@ std::vector<std::unique_ptr<DeltaStream>> submit_all(const ServedModel& model, c
 }
 
 }  // namespace
+
+PromptCounts count_tokens(const ModelConfig& config, const Prompt& prompt) {
+  PromptCounts counts;
+  counts.tokens = static_cast<int64_t>(prompt.token_ids.size());
+  counts.image_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.image_token_id);
+  counts.video_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.video_token_id);
+  return counts;
+}
 
 SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& request, int64_t prompt_tokens) {
   const SamplingDefaults& defaults = model.defaults;
@@ -82,8 +83,10 @@ SamplingParams make_sampling(const ServedModel& model, const SamplingRequest& re
   return params;
 }
 
-std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request, int n,
-                                                      const std::atomic<bool>* abandoned) {
+namespace {
+
+std::vector<std::unique_ptr<DeltaStream>> start_once(const ChatRequest& request, int n,
+                                                     const std::atomic<bool>* abandoned) {
   const ServedModel& model = *request.model;
   const FittedPrompt fitted = request.truncate ? fitted_prompt(request, abandoned) : FittedPrompt{make_prompt(model, request.input, abandoned)};
   const Prompt& prompt = fitted.prompt;
@@ -100,8 +103,39 @@ std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request
   return submit_all(model, prompt, params, options, n);
 }
 
+}  // namespace
+
+std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request, int n,
+                                                      const std::atomic<bool>* abandoned) {
+  try {
+    return start_once(request, n, abandoned);
+  } catch (const Error& error) {
+    if (error.code != "unknown_picture" || request.input.decode_known) throw;
+  }
+  // The engine let go of a picture's features since it was asked for them.
+  ChatRequest again = request;
+  again.input.decode_known = true;
+  return start_once(again, n, abandoned);
+}
+
 std::unique_ptr<DeltaStream> start_chat(const ChatRequest& request, const std::atomic<bool>* abandoned) {
   return std::move(start_chats(request, 1, abandoned).front());
+}
+
+std::vector<std::unique_ptr<DeltaStream>> start_completions(const CompletionRequest& request) {
+  const ServedModel& model = *request.model;
+  AnswerOptions options;
+  options.plain = true;
+  options.logprobs = request.sampling.logprobs >= 0;
+  options.stop = request.stop;
+  std::vector<std::unique_ptr<DeltaStream>> streams;
+  for (const auto& ids : request.prompts) {
+    SamplingParams params = make_sampling(model, request.sampling, static_cast<int64_t>(ids.size()));
+    params.thinking.reset();
+    auto own = submit_all(model, prompt_of_ids(ids), params, options, request.n);
+    std::move(own.begin(), own.end(), std::back_inserter(streams));
+  }
+  return streams;
 }
 
 }  // namespace qvl

@@ -56,4 +56,17 @@ std::unique_ptr<DeltaStream> start_chat(const ChatRequest& request, const std::a
 std::vector<std::unique_ptr<DeltaStream>> start_chats(const ChatRequest& request, int n,
                                                       const std::atomic<bool>* abandoned = nullptr);
 
+// Text that goes on without a template: nothing in it or in the answer is a marker of thinking or tools.
+struct CompletionRequest {
+  const ServedModel* model = nullptr;
+  std::vector<std::vector<int32_t>> prompts;
+  int n = 1;  // answers to each
+  SamplingRequest sampling;
+  std::vector<std::string> stop;
+};
+// n answers to the first prompt, then to the second, ... All or none are submitted. Errors: Engine::submit()'s.
+std::vector<std::unique_ptr<DeltaStream>> start_completions(const CompletionRequest& request);
+
+PromptCounts count_tokens(const ModelConfig& config, const Prompt& prompt);
+
 }  // namespace qvl

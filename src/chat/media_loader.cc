@@ -23,15 +23,15 @@ auto with_param(const std::string& param, const Work& work) {
 
 bool is_part(const Json& part, const char* type) { return part.is_object() && part.value("type", "") == type; }
 
-Sha256 key_of(const std::vector<PictureBytes>& frames) {
-  if (frames.size() == 1) return sha256(*frames.front());
-  std::vector<std::byte> all;
+// Names what the patches will be before they are there: by the encoded bytes and the size. The text in front changes with
+// what decoding and resizing give, for the engine keeps features on disk.
+Sha256 content_hash(const std::vector<PictureBytes>& frames, const Grid& grid) {
+  std::string all = fmt::format("patches 1: {} {} {}:", grid.t, grid.h, grid.w);
   for (const PictureBytes& frame : frames) {
     const Sha256 one = sha256(*frame);
-    const auto bytes = std::as_bytes(std::span(one));
-    all.insert(all.end(), bytes.begin(), bytes.end());
+    all.append(reinterpret_cast<const char*>(one.data()), one.size());
   }
-  return sha256(all);
+  return sha256(std::as_bytes(std::span(all)));
 }
 
 }  // namespace
@@ -91,6 +91,7 @@ void MediaLoader::add(const PictureInput& picture) {
   check_abandoned();
   Pending pending;
   pending.param = picture.param;
+  pending.named = !picture.uuid.empty();
   with_param(picture.param, [&] {
     const int factor = model_.processor.factor();
     const PixelLimits limits = picture_limits(model_.processor, picture);
@@ -183,20 +184,25 @@ Patches MediaLoader::patches(const Pending& pending) const {
   return patchify(frames, model_.processor);
 }
 
-std::vector<MediaItem> MediaLoader::decode() {
-  using Key = std::pair<Sha256, std::array<int, 3>>;
-  std::map<Key, MediaItem> known;
+std::vector<MediaItem> MediaLoader::decode(bool decode_known) {
+  std::map<Sha256, MediaItem> known;
   std::vector<MediaItem> items;
   for (Pending& pending : pending_) {
     check_abandoned();
-    const Key key{key_of(pending.frames), {pending.size.height, pending.size.width, pending.video.has_value()}};
-    auto found = known.find(key);
+    const Sha256 hash = content_hash(pending.frames, pending.grid);
+    auto found = known.find(hash);
     if (found == known.end()) {
-      MediaItem item = with_param(pending.param, [&] { return make_media_item(patches(pending)); });
-      found = known.emplace(key, std::move(item)).first;
+      MediaItem item{pending.grid, nullptr, hash, std::nullopt};
+      if (decode_known || !model_.engine->knows_visual(hash)) {
+        item.patches = with_param(pending.param, [&] {
+          return std::make_shared<const std::vector<float>>(patches(pending).values);
+        });
+      }
+      found = known.emplace(hash, std::move(item)).first;
     }
     items.push_back(found->second);
     items.back().video = pending.video;
+    items.back().pinned = pending.named;
     pending.frames.clear();
   }
   check_abandoned();

@@ -23,8 +23,9 @@ class MediaLoader {
 
   // The sizes alone: items without patches.
   std::vector<MediaItem> sizes() const;
-  // Decodes, resizes, cuts into patches; once. The same picture many times is decoded once and shared.
-  std::vector<MediaItem> decode();
+  // Decodes, resizes, cuts into patches; once. The same picture many times is decoded once and shared; one whose features
+  // the engine knows comes without patches, unless decode_known.
+  std::vector<MediaItem> decode(bool decode_known = false);
 
  private:
   struct Pending {
@@ -33,6 +34,7 @@ class MediaLoader {
     Grid grid;
     std::optional<FrameSampling> video;
     std::string param;
+    bool named = false;  // with a uuid
   };
 
   void add(const PictureInput& picture);

@@ -17,7 +17,7 @@ Prompt build(const ServedModel& model, const ChatInput& input, const std::vector
 
 Prompt make_prompt(const ServedModel& model, const ChatInput& input, const std::atomic<bool>* abandoned) {
   MediaLoader loader(model, input, abandoned);
-  return build(model, input, loader.decode());
+  return build(model, input, loader.decode(input.decode_known));
 }
 
 Prompt measure_prompt(const ServedModel& model, const ChatInput& input, const std::atomic<bool>* abandoned) {

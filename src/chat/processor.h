@@ -41,6 +41,7 @@ struct ChatInput {
   std::vector<PictureInput> pictures;  // in order of appearance
   std::vector<VideoInput> videos;      // the same; each a part {"type": "video"}
   RenderOptions render;
+  bool decode_known = false;  // decode pictures as well whose features the engine says it knows
 };
 
 // Errors: those of override_limits().

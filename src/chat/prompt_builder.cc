@@ -95,7 +95,7 @@ class Assembler {
   }
 
   PromptVisual& begin_visual(const MediaItem& item) {
-    return prompt_.visuals.emplace_back(PromptVisual{item.grid, item.patches, item.content_hash, {}});
+    return prompt_.visuals.emplace_back(PromptVisual{item.grid, item.patches, item.content_hash, {}, item.pinned});
   }
 
   void pads(const MediaItem& item, int32_t pad_id, PromptVisual& visual) {
@@ -187,6 +187,15 @@ Prompt build_prompt(const Tokenizer& tokenizer, const ModelConfig& config, Templ
         "messages");
   }
   return assembler.finish();
+}
+
+Prompt prompt_of_ids(std::vector<int32_t> token_ids) {
+  RopePositions positions = rope_positions(static_cast<int64_t>(token_ids.size()), {});
+  Prompt prompt;
+  prompt.token_ids = std::move(token_ids);
+  prompt.positions = std::move(positions.ids);
+  prompt.rope_delta = positions.rope_delta;
+  return prompt;
 }
 
 }  // namespace qvl

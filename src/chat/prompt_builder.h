@@ -22,8 +22,9 @@ namespace qvl {
 struct MediaItem {
   Grid grid;
   std::shared_ptr<const std::vector<float>> patches;  // [grid.patches(), patch_dim]
-  Sha256 content_hash{};                              // of the grid and the patches
+  Sha256 content_hash{};                              // of the grid and what the patches are made of
   std::optional<FrameSampling> video;                 // absent: a picture. texts has grid.t entries
+  bool pinned = false;                                // as in PromptVisual
 };
 MediaItem make_media_item(Patches patches, std::optional<FrameSampling> video = std::nullopt);
 
@@ -42,5 +43,8 @@ struct PromptOptions {
 Prompt build_prompt(const Tokenizer& tokenizer, const ModelConfig& config, TemplateKind kind, const Json& messages,
                     const Json& tools, const RenderOptions& render, std::span<const MediaItem> media_in_order,
                     const PromptOptions& options = {});
+
+// Ids as they are, without a template and without media.
+Prompt prompt_of_ids(std::vector<int32_t> token_ids);
 
 }  // namespace qvl

@@ -25,7 +25,7 @@ HandlerResult messages(HttpRequest& http, const ModelRegistry& models) {
 
 HandlerResult count_tokens(HttpRequest& http, const ModelRegistry& models) {
   const AnthropicRequest request = read(http, models, true);
-  const Prompt prompt = make_prompt(*request.chat.model, request.chat.input, http.abandoned.get());
+  const Prompt prompt = measure_prompt(*request.chat.model, request.chat.input, http.abandoned.get());
   return json_response(dump_json({{"input_tokens", prompt.token_ids.size()}}));
 }
 

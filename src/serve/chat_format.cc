@@ -12,8 +12,7 @@ namespace {
 Json token_json(const std::string& bytes, float logprob) {
   Json numbers = Json::array();
   for (const char c : bytes) numbers.push_back(static_cast<int>(static_cast<unsigned char>(c)));
-  // -9999 is OpenAI's stand-in for minus infinity, which JSON has not.
-  return {{"token", utf8_repair(bytes)}, {"logprob", std::max(logprob, -9999.0f)}, {"bytes", std::move(numbers)}};
+  return {{"token", utf8_repair(bytes)}, {"logprob", json_logprob(logprob)}, {"bytes", std::move(numbers)}};
 }
 
 double per_second(int64_t count, double ms) { return ms > 0 ? static_cast<double>(count) * 1000.0 / ms : 0.0; }
@@ -34,6 +33,8 @@ int64_t unix_seconds() {
 AnswerHead make_answer_head(const std::string& model, const std::string& version, std::string_view id_prefix) {
   return {random_id(id_prefix), model, "qwen3vl-" + version, unix_seconds()};
 }
+
+float json_logprob(float logprob) { return std::max(logprob, -9999.0f); }
 
 const char* finish_reason(AnswerEnd end) {
   switch (end) {

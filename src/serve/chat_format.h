@@ -21,6 +21,8 @@ AnswerHead make_answer_head(const std::string& model, const std::string& version
                             std::string_view id_prefix = "chatcmpl-");
 int64_t unix_seconds();
 
+// -9999 is OpenAI's stand-in for minus infinity, which JSON has not.
+float json_logprob(float logprob);
 const char* finish_reason(AnswerEnd end);
 Json usage_json(const AnswerOutcome& outcome);
 Json usage_so_far(const AnswerFormat::Progress& progress);

@@ -33,11 +33,14 @@
 #include "chat/random_id.h"
 #include "serve/access.h"
 #include "serve/anthropic_api.h"
+#include "serve/completions_api.h"
 #include "serve/gradio_api.h"
 #include "serve/openai_api.h"
 #include "serve/responses_api.h"
 #include "serve/router.h"
+#include "serve/server_info_api.h"
 #include "serve/static_files.h"
+#include "serve/tokenize_api.h"
 #include "serve/upstream_api.h"
 
 namespace qvl {
@@ -714,7 +717,8 @@ void Connection::disarm() {
 
 std::vector<Route> served_routes(const ModelRegistry& models, const std::string& version, UpstreamPool* upstreams) {
   std::vector<Route> routes = openai_routes(models, version);
-  for (auto more : {anthropic_routes(models), responses_routes(models), gradio_routes(models)}) {
+  for (auto more : {anthropic_routes(models), responses_routes(models), gradio_routes(models),
+                    completion_routes(models, version), tokenize_routes(models), server_info_routes(models, version)}) {
     std::move(more.begin(), more.end(), std::back_inserter(routes));
   }
   for (Route& route : static_routes(embedded_files())) routes.push_back(std::move(route));

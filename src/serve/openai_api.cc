@@ -7,6 +7,7 @@
 #include "serve/fields.h"
 #include "serve/openai_request.h"
 #include "serve/request_json.h"
+#include "serve/server_info_api.h"
 
 namespace qvl {
 namespace {
@@ -45,27 +46,24 @@ HandlerResult control(HttpRequest& http, RunningAnswers& running) {
 }
 
 Json model_json(const ServedModel& model) {
-  const SamplingDefaults& d = model.defaults;
   const int64_t context = model.engine->context_tokens();
   return {{"id", model.id},
           {"object", "model"},
           {"created", model.created},
           {"owned_by", model.owned_by},
           {"max_model_len", context},
+          {"meta",
+           {{"n_ctx", context},
+            {"n_ctx_train", model.config.text.max_position_embeddings},
+            {"n_vocab", model.config.text.vocab_size},
+            {"n_embd", model.config.text.hidden_size}}},
           {"architecture",
            {{"input_modalities", Json::array({"text", "image", "video"})}, {"output_modalities", Json::array({"text"})}}},
           {"qwen3vl",
            {{"template", model.kind_name()},
             {"demo", model.demo},
             {"context", context},
-            {"defaults",
-             {{"temperature", d.temperature},
-              {"top_p", d.top_p},
-              {"top_k", d.top_k},
-              {"min_p", d.min_p},
-              {"repetition_penalty", d.repetition_penalty},
-              {"presence_penalty", d.presence_penalty},
-              {"max_tokens", d.max_tokens}}}}}};
+            {"defaults", sampling_defaults_json(model.defaults)}}}};
 }
 
 HandlerResult list_models(const ModelRegistry& models) {

@@ -78,36 +78,49 @@ void refuse_unsupported_chat(const Fields& fields) {
 
 }  // namespace
 
+const ServedModel& named_model(const Fields& fields, const ModelRegistry& models) {
+  const auto id = fields.string("model", kMaxExtraBytes);
+  return id ? models.find(*id) : models.default_model();
+}
+
+OpenAiPrompt read_openai_prompt(Json& json, const ModelRegistry& models) {
+  const Fields fields(json);
+  OpenAiPrompt out;
+  const ServedModel& named = named_model(fields, models);
+  fields.require("messages");
+  ThinkingRequest thinking = read_thinking(fields);
+  out.model = &model_for(thinking, named, models);
+  out.thinking_budget = thinking.budget;
+  read_tools(fields, out.input);
+  read_template_kwargs(fields, out.input);
+  read_messages(json["messages"], out.input);
+  read_media_kwargs(json, out.input);
+  return out;
+}
+
 OpenAiChatRequest read_openai_chat(Json& json, const ModelRegistry& models) {
   const Fields fields(json);
   OpenAiChatRequest out;
-  const auto id = fields.string("model", kMaxExtraBytes);
-  const ServedModel& named = id ? models.find(*id) : models.default_model();
-  fields.require("messages");
   refuse_unsupported(fields);
   refuse_unsupported_chat(fields);
   check_annotations(fields);
-  ThinkingRequest thinking = read_thinking(fields);
-  const ServedModel& model = model_for(thinking, named, models);
-  out.chat.model = &model;
-  out.chat.sampling.thinking_token_budget = thinking.budget;
   const StreamRequest stream = read_stream(fields);
   out.stream = stream.stream;
-  out.format = {false, stream.include_usage, stream.continuous_usage,
-                fields.boolean("include_reasoning").value_or(true)};
+  out.format = {false, stream.include_usage, stream.continuous_usage, fields.boolean("include_reasoning").value_or(true)};
   out.reasoning_control = fields.boolean("reasoning_control").value_or(false);
-  read_sampling(fields, model.config.text.vocab_size, out.chat.sampling, out.chat.stop);
+  const int vocab_size = named_model(fields, models).config.text.vocab_size;
+  read_sampling(fields, vocab_size, out.chat.sampling, out.chat.stop);
   read_logprobs(fields, out.chat.sampling);
   out.format.logprobs = out.chat.sampling.logprobs >= 0;
   out.n = read_n(fields);
-  read_tools(fields, out.chat.input);
   out.chat.stream_tool_calls = out.stream;
   out.chat.single_tool_call = fields.boolean("parallel_tool_calls") == false;
+  OpenAiPrompt prompt = read_openai_prompt(json, models);
+  out.chat.model = prompt.model;
+  out.chat.input = std::move(prompt.input);
+  out.chat.sampling.thinking_token_budget = prompt.thinking_budget;
   read_answer_grammar(fields, out.chat);
   read_truncation(fields, out.chat);
-  read_template_kwargs(fields, out.chat.input);
-  read_messages(json["messages"], out.chat.input);
-  read_media_kwargs(json, out.chat.input);
   return out;
 }
 

@@ -5,8 +5,21 @@
 #include "chat/chat_service.h"
 #include "chat/served_model.h"
 #include "serve/chat_format.h"
+#include "serve/fields.h"
 
 namespace qvl {
+
+// The one that "model" names, or the first one served. Errors: "model_not_found", fields.h.
+const ServedModel& named_model(const Fields& fields, const ModelRegistry& models);
+
+// What the model reads: model, messages, tools, settings of template and processor.
+struct OpenAiPrompt {
+  const ServedModel* model = nullptr;
+  ChatInput input;
+  std::optional<int64_t> thinking_budget;
+};
+// Takes pictures out of `json`. Errors: fields.h, openai_messages.h, "model_not_found".
+OpenAiPrompt read_openai_prompt(Json& json, const ModelRegistry& models);
 
 struct OpenAiChatRequest {
   ChatRequest chat;

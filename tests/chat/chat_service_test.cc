@@ -160,6 +160,34 @@ TEST_F(ChatServiceTest, PicturesBecomeVisuals) {
   EXPECT_GT(engine_.last_prompt().visuals[1].grid.patches(), prompt.visuals[1].grid.patches());
 }
 
+TEST_F(ChatServiceTest, KnownPicturesAreNotDecodedAgain) {
+  const ServedModel& model = add(TemplateKind::kInstruct);
+  engine_.set_script({.ids = ids_of("ok")});
+  ChatRequest request = ask(model, "");
+  request.input.messages[0]["content"] = Json::array({{{"type", "image"}}, {{"type", "text"}, {"text", "?"}}});
+  request.input.pictures.resize(1);
+  request.input.pictures[0].source = kPng;
+  request.input.pictures[0].uuid = "a";
+  run(request);
+  const Prompt first = engine_.last_prompt();
+  ASSERT_NE(first.visuals[0].patches, nullptr);
+  EXPECT_TRUE(first.visuals[0].pinned);
+  engine_.know_pictures();
+  run(request);
+  EXPECT_EQ(engine_.last_prompt().visuals[0].patches, nullptr);
+  EXPECT_EQ(engine_.last_prompt().visuals[0].content_hash, first.visuals[0].content_hash);
+  EXPECT_EQ(engine_.last_prompt().token_ids, first.token_ids);
+  // Another size of it is another picture.
+  ChatRequest larger = request;
+  larger.input.pictures[0].min_pixels = 40000;
+  run(larger);
+  EXPECT_NE(engine_.last_prompt().visuals[0].patches, nullptr);
+  // Forgotten in between: sent once more with everything.
+  engine_.forget_pictures();
+  EXPECT_EQ(run(request).second.end, AnswerEnd::kStop);
+  EXPECT_NE(engine_.last_prompt().visuals[0].patches, nullptr);
+}
+
 TEST_F(ChatServiceTest, PictureSources) {
   const ServedModel& model = add(TemplateKind::kInstruct);
   engine_.set_script({.ids = ids_of("ok")});

@@ -1,6 +1,7 @@
 // An engine of the tests: emits scripted ids, one at a time, and remembers what it was asked. Thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -52,6 +53,9 @@ class FakeEngine final : public Engine {
     const std::lock_guard lock(mutex_);
     return all_params_;
   }
+  // Says that it knows the pictures submitted so far, and takes them without patches until it forgets.
+  void know_pictures() { knows_ = true; }
+  void forget_pictures() { forgot_ = true; }  // but says it knows them
   int submitted() const { return submitted_; }
   int cancelled() const { return cancelled_; }
   int running() const { return running_; }
@@ -63,6 +67,10 @@ class FakeEngine final : public Engine {
   std::unique_ptr<TokenStream> submit(Prompt prompt, SamplingParams params) override;
   EngineStats stats() const override { return {}; }
   int64_t context_tokens() const override { return context_; }
+  bool knows_visual(const Sha256& hash) const override {
+    const std::lock_guard lock(mutex_);
+    return knows_ && std::find(hashes_.begin(), hashes_.end(), hash) != hashes_.end();
+  }
 
  private:
   struct Shared {
@@ -90,6 +98,8 @@ class FakeEngine final : public Engine {
   std::vector<SamplingParams> all_params_;
   std::optional<Error> refusal_;
   std::vector<std::thread> threads_;
+  std::vector<Sha256> hashes_;  // of pictures that came with their patches; guarded by mutex_ too
+  std::atomic<bool> knows_{false}, forgot_{false};
   std::atomic<int> submitted_{0}, cancelled_{0}, running_{0};
 };
 
@@ -133,6 +143,13 @@ inline std::unique_ptr<TokenStream> FakeEngine::submit(Prompt prompt, SamplingPa
   if (refusal_) throw Error(*refusal_);
   if (static_cast<int64_t>(prompt.token_ids.size()) >= context_) {
     throw Error(ErrorKind::kInvalidRequest, "context_length_exceeded", "too long");
+  }
+  for (const PromptVisual& visual : prompt.visuals) {
+    if (visual.patches) {
+      hashes_.push_back(visual.content_hash);
+    } else if (forgot_) {
+      throw Error(ErrorKind::kInvalidRequest, "unknown_picture", "forgotten");
+    }
   }
   ++submitted_;
   ++running_;

@@ -48,9 +48,11 @@ int hex_value(char c) {
 // The path of a file URL, decoded once. An escape that means something to a path is none of an honest file's name.
 std::string decode_file_url(std::string_view text) {
   text.remove_prefix(std::string_view("file:").size());
-  if (text.starts_with("//localhost/")) text.remove_prefix(std::string_view("localhost").size());
-  if (!text.starts_with("///") && !text.starts_with("//")) not_allowed();
-  text.remove_prefix(2);
+  for (const std::string_view host : {"//localhost/", "///"}) {
+    if (!text.starts_with(host)) continue;
+    text.remove_prefix(host.size() - 1);
+    break;
+  }
   if (!text.starts_with('/') || text.starts_with("//")) not_allowed();
   if (text.find_first_of("?#") != text.npos) not_allowed();
   std::string path;

@@ -320,7 +320,9 @@ TEST(Upstream, ErrorsKeepTheirStatus) {
     EXPECT_EQ(reply.status, one.expected) << one.body;
     EXPECT_THAT(reply.body, HasSubstr(one.text));
     EXPECT_TRUE(Json::parse(reply.body)["error"].is_object());
-    if (one.status == 429) EXPECT_TRUE(reply.has_header("Retry-After: 7"));
+    if (one.status == 429) {
+      EXPECT_TRUE(reply.has_header("Retry-After: 7"));
+    }
   }
   engine.set_answer(Fake::say("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"));
   EXPECT_EQ(front.post(kWhole).status, 502);
@@ -361,7 +363,9 @@ TEST(Upstream, AClientThatLeavesEndsTheWork) {
     speak = begun;
     Client client(front.server->port());
     client.send(front.bytes("POST", "/v1/chat/completions", kStream));
-    if (begun) EXPECT_TRUE(client.wait_for("half"));
+    if (begun) {
+      EXPECT_TRUE(client.wait_for("half"));
+    }
     const int before = closed;
     EXPECT_TRUE(eventually([&] { return front.pool->in_flight() == 1; }));
     client.close();
@@ -433,7 +437,7 @@ TEST(Upstream, NoUrlOfAClientReachesAnEngine) {
   EXPECT_EQ(engine.posts(), 0);
   // Text is never an order; data URIs pass as they are; bare base64 becomes one.
   Json body = Json::parse(
-      R"({"messages":[{"content":[{"type":"text","text":"![](http://10.0.0.1/)"},{"image_url":{"url":"data:image/png;base64,AA"}}]}]})");
+      R"x({"messages":[{"content":[{"type":"text","text":"![](http://10.0.0.1/)"},{"image_url":{"url":"data:image/png;base64,AA"}}]}]})x");
   EXPECT_FALSE(inline_media(body, nullptr, nullptr));
   body = Json::parse(R"({"input":[{"content":[{"type":"input_image","image_url":"iVBORw0KGgoAAAANSUhEUg=="}]}]})");
   EXPECT_TRUE(inline_media(body, nullptr, nullptr));

@@ -108,6 +108,18 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
   app.add_option("--allow-host", flags.allow_hosts, "a further name that requests may carry in Host (repeatable)")
       ->check(host_name)
       ->take_all();
+  app.add_option("--drain-timeout", flags.drain_timeout, "seconds that running answers may take when the server stops")
+      ->check(finite)
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  app.add_option("--metrics-compat", flags.metrics_compat, "names of /metrics for dashboards made for vllm or llamacpp")
+      ->check(CLI::IsMember({"vllm", "llamacpp"}));
+  app.add_option("--log-format", flags.log_format, "text, or json: one object a line")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_option("--log-level", flags.log_level, "the least of what is logged: debug, info, warning, error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
   app.add_option("--upstream", flags.upstreams,
                  "an engine behind this server that speaks OpenAI's API, such as http://10.0.0.5:8000 (repeatable)")
       ->take_all();

@@ -41,6 +41,9 @@ struct ServeFlags {
   std::optional<std::vector<std::string>> media_hosts;  // nullopt: no pictures by URL; empty: from any public host
   std::string media_path;
   bool load_model = true;  // false: only engines behind this server
+  double drain_timeout = 5;  // seconds
+  std::string metrics_compat;
+  std::string log_format = "text", log_level = "info";
 };
 
 struct ChatFlags {

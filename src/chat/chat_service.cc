@@ -33,6 +33,7 @@ std::optional<ThinkingBudget> thinking_budget(const ServedModel& model, const Sa
 PromptCounts count_tokens(const ModelConfig& config, const Prompt& prompt) {
   PromptCounts counts;
   counts.tokens = static_cast<int64_t>(prompt.token_ids.size());
+  counts.visuals = static_cast<int64_t>(prompt.visuals.size());
   counts.image_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.image_token_id);
   counts.video_tokens = std::count(prompt.token_ids.begin(), prompt.token_ids.end(), config.video_token_id);
   return counts;
@@ -46,8 +47,8 @@ std::vector<std::unique_ptr<DeltaStream>> submit_all(const ServedModel& model, c
   for (int i = 0; i < n; ++i) {
     SamplingParams own = params;
     if (own.seed) *own.seed += static_cast<uint64_t>(i);
-    streams.push_back(
-        std::make_unique<DeltaStream>(model.engine->submit(prompt, std::move(own)), *model.tokenizer, options, counts));
+    streams.push_back(std::make_unique<DeltaStream>(model.engine->submit(prompt, std::move(own)), *model.tokenizer,
+                                                    options, counts, model.metrics));
   }
   return streams;
 }

@@ -168,6 +168,19 @@ void add_chat(CLI::App& app, ChatFlags& flags) {
   app.add_option("--seed", flags.seed, "for the same answer again")->check(CLI::Range(int64_t{0}, INT64_MAX - 1));
 }
 
+void add_batch(CLI::App& app, BatchFlags& flags) {
+  add_engine_flags(app, flags.model);
+  app.add_option("input", flags.input, "requests in OpenAI's batch format (.jsonl), or a folder of pictures")->required();
+  app.add_option("output,-o,--output", flags.output, "file that gets the answers, .jsonl or .csv; what it has already is not asked again");
+  app.add_option("--prompt", flags.prompt, "the question about each picture of a folder");
+  app.add_option("--system", flags.system, "a system message for the pictures of a folder");
+  app.add_option("--temperature", flags.temperature, "for the pictures of a folder; 0: greedy (default: the model's)")
+      ->check(finite)
+      ->check(CLI::Range(0.0, 2.0));
+  app.add_option("--max-tokens", flags.max_tokens, "longest answer about a picture of a folder")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
+}
+
 void add_trace(CLI::App& app, TraceFlags& flags) {
   add_model_flags(app, flags.model);
   app.add_option("--messages", flags.messages, "JSON file: messages, or an object with messages and tools")->required();
@@ -214,13 +227,16 @@ int run_command_line(int argc, char** argv) {
   app.require_subcommand(1);
   ServeFlags serve;
   ChatFlags chat;
+  BatchFlags batch;
   TraceFlags trace;
   BenchFlags bench;
   auto* const serve_command = app.add_subcommand("serve", "the web page and the HTTP API");
   auto* const chat_command = app.add_subcommand("chat", "ask in the terminal");
+  auto* const batch_command = app.add_subcommand("batch", "answer a file of requests, or one question about each picture of a folder");
   auto* const trace_command = app.add_subcommand("trace", "write every intermediate tensor of one request");
   add_serve(*serve_command, serve);
   add_chat(*chat_command, chat);
+  add_batch(*batch_command, batch);
   add_trace(*trace_command, trace);
   auto* const bench_command = app.add_subcommand("bench", "time prefill, decode and a picture");
   add_bench(*bench_command, bench);
@@ -236,6 +252,7 @@ int run_command_line(int argc, char** argv) {
     return run_serve(serve);
   }
   if (chat_command->parsed()) return run_chat(chat);
+  if (batch_command->parsed()) return run_batch(batch);
   if (bench_command->parsed()) return run_bench(bench);
   return run_trace(trace);
 }

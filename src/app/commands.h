@@ -55,6 +55,14 @@ struct ChatFlags {
   int64_t max_tokens = 0, seed = -1;
 };
 
+struct BatchFlags {
+  ModelFlags model;
+  std::string input, output;  // a file of requests or a folder of pictures; .jsonl or .csv
+  std::string prompt, system;
+  double temperature = -1;  // -1: the model's default
+  int64_t max_tokens = 0;
+};
+
 struct TraceFlags {
   ModelFlags model;
   std::string messages, out, root;
@@ -77,6 +85,7 @@ inline constexpr int64_t kDefaultContext = 32768;
 int run_command_line(int argc, char** argv);  // throws Error
 int run_serve(const ServeFlags& flags);
 int run_chat(const ChatFlags& flags);
+int run_batch(const BatchFlags& flags);
 int run_trace(const TraceFlags& flags);
 int run_bench(const BenchFlags& flags);
 

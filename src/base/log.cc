@@ -35,6 +35,11 @@ Json json_value(const LogField& field) {
   return std::visit([](const auto& value) { return Json(value); }, field.value);
 }
 
+bool is_zero(const LogField& field) {
+  const auto* const text = std::get_if<std::string_view>(&field.value);
+  return text ? text->empty() : std::visit([](const auto& value) { return value == std::decay_t<decltype(value)>(); }, field.value);
+}
+
 std::string text_value(const LogField& field) {
   if (const auto* number = std::get_if<double>(&field.value)) return fmt::format("{:.1f}", *number);
   if (const auto* whole = std::get_if<int64_t>(&field.value)) return fmt::format("{}", *whole);
@@ -53,7 +58,9 @@ void log_event(spdlog::level::level_enum level, std::string_view event, std::ini
     return;
   }
   std::string line(event);
-  for (const LogField& field : fields) line += fmt::format(" {}={}", field.name, text_value(field));
+  for (const LogField& field : fields) {
+    if (!is_zero(field)) line += fmt::format(" {}={}", field.name, text_value(field));
+  }
   spdlog::log(level, "{}", line);
 }
 

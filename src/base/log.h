@@ -28,7 +28,7 @@ void log_error(fmt::format_string<Args...> format, Args&&... args) {
   spdlog::error(format, std::forward<Args>(args)...);
 }
 
-// An event with named values: members of the line's JSON object, or "event name=value ..." as text.
+// An event with named values: members of the line's JSON object, or "event name=value ..." as text, where zeros are left out.
 struct LogField {
   const char* name;
   std::variant<std::string_view, int64_t, double> value;

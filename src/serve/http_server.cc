@@ -53,7 +53,7 @@ using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr size_t kReadBytes = 64 * 1024, kChunkBytes = 16 * 1024, kMaxChunkHeadBytes = 16 * 1024;
+constexpr size_t kReadBytes = 64 * 1024, kFirstReadBytes = 2048, kChunkBytes = 16 * 1024, kMaxChunkHeadBytes = 16 * 1024;
 constexpr milliseconds kHangUpPoll{250}, kLinger{1000};
 
 const char* reason(int status) {
@@ -391,7 +391,10 @@ asio::awaitable<Connection::Read> Connection::read_head() {
       co_return Read::kRefused;
     }
     searched = buffer_.size() < 3 ? 0 : buffer_.size() - 3;
-    const size_t got = co_await read_more(limits_.head.max_bytes + 1, until);
+    // Little room at first: there may be thousands of connections that say nothing.
+    if (buffer_.empty()) buffer_ = {};
+    const size_t room = buffer_.empty() ? kFirstReadBytes : limits_.head.max_bytes + 1;
+    const size_t got = co_await read_more(room, until);
     if (got > 0) continue;
     if (!timed_out_ || !begun || server_->stopping) co_return Read::kClosed;
     refuse({ErrorKind::kTimeout, "request_timeout", "the request's head took too long"});

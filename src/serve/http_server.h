@@ -22,7 +22,7 @@ struct ServerLimits {
   HeadLimits head;
   size_t max_body_bytes = size_t{64} << 20;
   size_t max_bodies_bytes = size_t{512} << 20;  // of all requests at once
-  int max_connections = 1024;
+  int max_connections = 4096;
   int max_pending_requests = 256;  // that wait for a worker or run on one
   std::chrono::milliseconds header_timeout{5000};
   std::chrono::milliseconds keep_alive_timeout{10000};

@@ -10,7 +10,6 @@
 
 #include "app/batch_jobs.h"
 #include "app/engine_factory.h"
-#include "engine/local_engine.h"
 #include "serve/answer_set.h"
 
 namespace qvl {
@@ -188,14 +187,14 @@ class BatchRun {
 
 int run_batch(const BatchFlags& flags) {
   const auto jobs = make_batch_jobs(flags);
-  BatchOutput output(flags.output, jobs->format(), [&](const auto& record) { jobs->skip(record); });
+  BatchOutput output(flags.output, jobs->format(), jobs->begin(), [&](const auto& record) { jobs->skip(record); });
   if (output.empty()) output.append(jobs->header());
   const RunningModel model = start_model(flags.model);
   ModelRegistry models;
   model.add_to(models);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, on_signal);
   // Two more than the engine answers at once, whose pictures are read meanwhile.
-  BatchRun(*jobs, output, models).run(EngineOptions().max_sequences + 2);
+  BatchRun(*jobs, output, models).run(flags.model.batch_size + 2);
   if (!interrupted) return 0;
   std::fputs("interrupted: the same command goes on where this one ended\n", stderr);
   return 128 + SIGINT;

@@ -16,11 +16,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxLineBytes = size_t{64} << 20, kMaxIdBytes = 1024;
 
-[[noreturn]] void foreign_output() {
-  throw Error(ErrorKind::kBadFlag, "output_failed",
-              "the output exists and no batch of this kind wrote it: choose another file, or move it away");
-}
-
 // As it stands in the output, where a name that is no UTF-8 has replacements.
 std::string writable(const std::string& text) { return Json::parse(dump_json(Json(text))).get<std::string>(); }
 
@@ -34,6 +29,7 @@ class RequestFile final : public BatchJobs {
   }
 
   BatchFormat format() const override { return BatchFormat::kJsonLines; }
+  std::string begin() const override { return R"({"id":"batch_req_)"; }
   size_t size() const override { return lines_; }
 
   void skip(const std::vector<std::string>& old) override {
@@ -144,6 +140,7 @@ class PictureFolder final : public BatchJobs {
   BatchFormat format() const override { return format_; }
   size_t size() const override { return files_.size(); }
   std::string header() const override { return format_ == BatchFormat::kCsv ? csv_record(kColumns) : ""; }
+  std::string begin() const override { return format_ == BatchFormat::kCsv ? header() : R"({"file":)"; }
 
   void skip(const std::vector<std::string>& old) override {
     if (format_ == BatchFormat::kCsv) {

@@ -34,6 +34,7 @@ class BatchJobs {
   // Of a record that an earlier run wrote. Throws kBadFlag "output_failed" where no run wrote it.
   virtual void skip(const std::vector<std::string>& old_record) = 0;
   virtual std::string header() const { return {}; }  // of an empty output
+  virtual std::string begin() const = 0;             // what every output of this kind begins with
   virtual size_t size() const = 0;                   // with those that are skipped
   virtual std::optional<BatchItem> next() = 0;       // the next that is not skipped
   size_t skipped() const { return skipped_; }

@@ -17,6 +17,15 @@ namespace {
   throw_error(ErrorKind::kBadFlag, "output_failed", "cannot write {}: {}", printable(path.string()), std::strerror(errno));
 }
 
+void check_begin(std::istream& file, std::string_view begin) {
+  std::string found(begin.size(), '\0');
+  file.read(found.data(), static_cast<std::streamsize>(found.size()));
+  found.resize(static_cast<size_t>(file.gcount()));
+  if (!begin.starts_with(found)) foreign_output();
+  file.clear();
+  file.seekg(0);
+}
+
 // Where the last whole line ends.
 int64_t read_lines(std::istream& file, const BatchOutput::OldRecord& old) {
   int64_t end = 0;
@@ -58,6 +67,11 @@ int64_t read_csv(std::istream& file, const BatchOutput::OldRecord& old) {
 
 }  // namespace
 
+void foreign_output() {
+  throw Error(ErrorKind::kBadFlag, "output_failed",
+              "the output exists and no batch of this kind wrote it: choose another file, or move it away");
+}
+
 std::string csv_record(const std::vector<std::string>& fields) {
   std::string out;
   for (const std::string& field : fields) {
@@ -73,7 +87,8 @@ std::string csv_record(const std::vector<std::string>& fields) {
   return out + "\r\n";
 }
 
-BatchOutput::BatchOutput(const std::filesystem::path& path, BatchFormat format, const OldRecord& old) : path_(path) {
+BatchOutput::BatchOutput(const std::filesystem::path& path, BatchFormat format, std::string_view begin, const OldRecord& old)
+    : path_(path) {
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (fd_ < 0) output_failed(path);
   try {
@@ -81,6 +96,7 @@ BatchOutput::BatchOutput(const std::filesystem::path& path, BatchFormat format, 
       throw_error(ErrorKind::kBadFlag, "output_busy", "another run writes to {}", printable(path.string()));
     }
     std::ifstream file(path, std::ios::binary);
+    check_begin(file, begin);
     size_ = format == BatchFormat::kCsv ? read_csv(file, old) : read_lines(file, old);
     if (::ftruncate(fd_, size_) != 0) output_failed(path);
   } catch (...) {

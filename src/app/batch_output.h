@@ -12,17 +12,20 @@ namespace qvl {
 
 enum class BatchFormat { kJsonLines, kCsv };
 
+// Of a file that no run of this kind wrote.
+[[noreturn]] void foreign_output();
 // One record with its line's end.
 std::string csv_record(const std::vector<std::string>& fields);
 
 class BatchOutput {
  public:
-  // A record of the file: a JSON line as its only entry, or CSV's fields. Throws Error where it is none of ours.
+  // A record of the file: a JSON line as its only entry, or CSV's fields.
   using OldRecord = std::function<void(const std::vector<std::string>& fields)>;
 
   // Opens or creates the file, tells `old` every whole record that it has, then cuts off a torn one at its end. A file that
-  // `old` refuses stays as it was. Errors: kBadFlag "output_failed", "output_busy" where another run writes to it.
-  BatchOutput(const std::filesystem::path& path, BatchFormat format, const OldRecord& old);
+  // does not begin with `begin`, or that `old` throws at, stays as it was. Errors: kBadFlag "output_failed", "output_busy"
+  // where another run writes to it.
+  BatchOutput(const std::filesystem::path& path, BatchFormat format, std::string_view begin, const OldRecord& old);
   ~BatchOutput();
   BatchOutput(const BatchOutput&) = delete;
   BatchOutput& operator=(const BatchOutput&) = delete;

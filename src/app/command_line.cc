@@ -170,6 +170,7 @@ void add_chat(CLI::App& app, ChatFlags& flags) {
 
 void add_batch(CLI::App& app, BatchFlags& flags) {
   add_engine_flags(app, flags.model);
+  add_batch_flags(app, flags.model);
   app.add_option("input", flags.input, "requests in OpenAI's batch format (.jsonl), or a folder of pictures")->required();
   app.add_option("output,-o,--output", flags.output, "file that gets the answers, .jsonl or .csv; what it has already is not asked again");
   app.add_option("--prompt", flags.prompt, "the question about each picture of a folder");

@@ -37,9 +37,7 @@ void ModelMetrics::ended(const AnswerOutcome& outcome, double seconds) {
   const End end = end_of(outcome.end);
   ends[static_cast<size_t>(end)].add();
   count_tokens(outcome);
-  image_hits.add(stats.images_cached);
   if (end == End::kError || end == End::kAbort) return;  // times of work that was cut short say nothing
-  image_misses.add(outcome.prompt.visuals - stats.images_cached);
   if (outcome.prompt.visuals > stats.images_cached) vision.observe(stats.vision_ms / 1e3);
   ttft.observe(stats.ttft_ms / 1e3);
   latency.observe(seconds);

@@ -25,7 +25,7 @@ class ModelMetrics {
 
   const std::string model;
   std::array<Counter, kEndNames.size()> ends;
-  Counter prompt_tokens, cached_tokens, generation_tokens, image_tokens, image_hits, image_misses, guessed_tokens, accepted_tokens;
+  Counter prompt_tokens, cached_tokens, generation_tokens, image_tokens, guessed_tokens, accepted_tokens;
   // Seconds and tokens; the bounds are vLLM's, so that its dashboards work.
   Histogram ttft{0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5,  0.75,
                  1,     2.5,   5,    7.5,  10,   20,   40,   80,  160,  640, 2560};

@@ -74,12 +74,27 @@ double kv_usage(const EngineStats& stats) {
 
 void write_engines(MetricsText& text, const ModelRegistry& models) {
   const auto all = engines(models);
+  const auto each = [&](auto value) {
+    for (const auto& [labels, stats] : all) text.sample(labels, value(stats));
+  };
   text.shared("num_requests_running", "gauge", "Requests that are being answered.");
-  for (const auto& [labels, stats] : all) text.sample(labels, int64_t{stats.running});
+  each([](const EngineStats& s) { return int64_t{s.running}; });
   text.shared("num_requests_waiting", "gauge", "Requests that wait for their turn.");
-  for (const auto& [labels, stats] : all) text.sample(labels, int64_t{stats.waiting});
-  text.shared("kv_cache_usage_perc", "gauge", "Used part of the KV cache; 1 is all of it.");
-  for (const auto& [labels, stats] : all) text.sample(labels, kv_usage(stats));
+  each([](const EngineStats& s) { return int64_t{s.waiting}; });
+  text.shared("kv_cache_usage_perc", "gauge", "Part of the KV cache that requests use; 1 is all of it.");
+  each(kv_usage);
+  text.shared("num_preemptions_total", "counter", "Times that a request made room for others.");
+  each([](const EngineStats& s) { return s.preemptions; });
+  text.shared("prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.");
+  each([](const EngineStats& s) { return s.prefix_query_tokens; });
+  text.shared("prefix_cache_hits_total", "counter", "Prompt tokens found in the prefix cache.");
+  each([](const EngineStats& s) { return s.prefix_hit_tokens; });
+  text.own("image_cache_hits_total", "counter", "Pictures whose features were known or not needed.");
+  each([](const EngineStats& s) { return s.image_hits; });
+  text.own("image_cache_misses_total", "counter", "Pictures that were encoded.");
+  each([](const EngineStats& s) { return s.image_misses; });
+  text.own("image_cache_bytes", "gauge", "Features of pictures in memory.");
+  each([](const EngineStats& s) { return s.image_cache_bytes; });
 }
 
 struct CounterFamily {
@@ -89,15 +104,11 @@ struct CounterFamily {
   bool shared;
 };
 constexpr CounterFamily kCounters[] = {
-    {"prefix_cache_queries_total", "Prompt tokens looked up in the prefix cache.", &ModelMetrics::prompt_tokens, true},
-    {"prefix_cache_hits_total", "Prompt tokens found in the prefix cache.", &ModelMetrics::cached_tokens, true},
     {"prompt_tokens_total", "Tokens of prompts, pictures included.", &ModelMetrics::prompt_tokens, true},
     {"generation_tokens_total", "Tokens of answers.", &ModelMetrics::generation_tokens, true},
     {"spec_decode_num_draft_tokens_total", "Guessed tokens that were verified.", &ModelMetrics::guessed_tokens, true},
     {"spec_decode_num_accepted_tokens_total", "Guessed tokens that answers took.", &ModelMetrics::accepted_tokens, true},
     {"image_tokens_total", "Prompt tokens of pictures and videos.", &ModelMetrics::image_tokens, false},
-    {"image_cache_hits_total", "Pictures whose features were known.", &ModelMetrics::image_hits, false},
-    {"image_cache_misses_total", "Pictures that were encoded.", &ModelMetrics::image_misses, false},
 };
 
 struct HistogramFamily {

@@ -7,7 +7,6 @@ import pathlib
 import re
 import resource
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -27,12 +26,8 @@ def raise_descriptor_limit(wanted):
     return soft
 
 
-def has_flag(binary, flag):
-    return flag in subprocess.run([binary, "serve", "--help"], capture_output=True, text=True, timeout=20).stdout
-
-
 def start(binary, folder, *flags):
-    return Server(binary, "--threads", "2", *flags, log_path=pathlib.Path(folder) / "server.log")
+    return Server(binary, "--threads", "2", "--image-cache-dir", "off", *flags, log_path=pathlib.Path(folder) / "server.log")
 
 
 def picture(seed, width=96, height=64):

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from harness import ROOT, ask, has_flag, in_threads, metrics, picture, raise_descriptor_limit, request, start, wait_until
+from harness import ROOT, ask, in_threads, metrics, picture, raise_descriptor_limit, request, start, wait_until
 
 MAX_GROWTH_MB = 60
 
@@ -154,9 +154,8 @@ def main():
     p.add_argument("--long", action="store_true")
     a = p.parse_args()
     raise_descriptor_limit(6000)
-    room = ["--batch-size", "16", "--max-queue", "400"] if has_flag(a.binary, "--max-queue") else []
     with tempfile.TemporaryDirectory() as folder:
-        server = start(a.binary, pathlib.Path(folder), *room)
+        server = start(a.binary, pathlib.Path(folder), "--batch-size", "16", "--max-queue", "400")
         try:
             run_determinism(server)
             run_leavers(server, a.long)

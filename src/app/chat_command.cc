@@ -1,5 +1,4 @@
 // A chat in the terminal: one question, or a conversation about pictures until end of input.
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -7,21 +6,13 @@
 
 #include "app/commands.h"
 #include "app/engine_factory.h"
+#include "app/local_request.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "chat/chat_service.h"
 
 namespace qvl {
 namespace {
-
-std::string base64(const std::string& bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(length));
-  return out;
-}
 
 struct Answer {
   std::string reasoning, content;
@@ -38,8 +29,7 @@ class TerminalChat {
   }
 
   void attach(const std::string& file) {
-    const std::string bytes = read_file(file, ErrorKind::kInvalidRequest, "file_missing", ImageLimits{}.max_bytes);
-    pictures_.push_back({.source = base64(bytes), .param = file});
+    pictures_.push_back(read_picture(file));
     ++new_pictures_;
   }
 

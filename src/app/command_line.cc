@@ -108,6 +108,18 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
   app.add_option("--allow-host", flags.allow_hosts, "a further name that requests may carry in Host (repeatable)")
       ->check(host_name)
       ->take_all();
+  app.add_option("--drain-timeout", flags.drain_timeout, "seconds that running answers may take when the server stops")
+      ->check(finite)
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  app.add_option("--metrics-compat", flags.metrics_compat, "names of /metrics for dashboards made for vllm or llamacpp")
+      ->check(CLI::IsMember({"vllm", "llamacpp"}));
+  app.add_option("--log-format", flags.log_format, "text, or json: one object a line")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_option("--log-level", flags.log_level, "the least of what is logged: debug, info, warning, error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
   app.add_option("--upstream", flags.upstreams,
                  "an engine behind this server that speaks OpenAI's API, such as http://10.0.0.5:8000 (repeatable)")
       ->take_all();
@@ -156,6 +168,20 @@ void add_chat(CLI::App& app, ChatFlags& flags) {
   app.add_option("--seed", flags.seed, "for the same answer again")->check(CLI::Range(int64_t{0}, INT64_MAX - 1));
 }
 
+void add_batch(CLI::App& app, BatchFlags& flags) {
+  add_engine_flags(app, flags.model);
+  add_batch_flags(app, flags.model);
+  app.add_option("input", flags.input, "requests in OpenAI's batch format (.jsonl), or a folder of pictures")->required();
+  app.add_option("output,-o,--output", flags.output, "file that gets the answers, .jsonl or .csv; what it has already is not asked again");
+  app.add_option("--prompt", flags.prompt, "the question about each picture of a folder");
+  app.add_option("--system", flags.system, "a system message for the pictures of a folder");
+  app.add_option("--temperature", flags.temperature, "for the pictures of a folder; 0: greedy (default: the model's)")
+      ->check(finite)
+      ->check(CLI::Range(0.0, 2.0));
+  app.add_option("--max-tokens", flags.max_tokens, "longest answer about a picture of a folder")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
+}
+
 void add_trace(CLI::App& app, TraceFlags& flags) {
   add_model_flags(app, flags.model);
   app.add_option("--messages", flags.messages, "JSON file: messages, or an object with messages and tools")->required();
@@ -202,13 +228,16 @@ int run_command_line(int argc, char** argv) {
   app.require_subcommand(1);
   ServeFlags serve;
   ChatFlags chat;
+  BatchFlags batch;
   TraceFlags trace;
   BenchFlags bench;
   auto* const serve_command = app.add_subcommand("serve", "the web page and the HTTP API");
   auto* const chat_command = app.add_subcommand("chat", "ask in the terminal");
+  auto* const batch_command = app.add_subcommand("batch", "answer a file of requests, or one question about each picture of a folder");
   auto* const trace_command = app.add_subcommand("trace", "write every intermediate tensor of one request");
   add_serve(*serve_command, serve);
   add_chat(*chat_command, chat);
+  add_batch(*batch_command, batch);
   add_trace(*trace_command, trace);
   auto* const bench_command = app.add_subcommand("bench", "time prefill, decode and a picture");
   add_bench(*bench_command, bench);
@@ -224,6 +253,7 @@ int run_command_line(int argc, char** argv) {
     return run_serve(serve);
   }
   if (chat_command->parsed()) return run_chat(chat);
+  if (batch_command->parsed()) return run_batch(batch);
   if (bench_command->parsed()) return run_bench(bench);
   return run_trace(trace);
 }

@@ -41,6 +41,9 @@ struct ServeFlags {
   std::optional<std::vector<std::string>> media_hosts;  // nullopt: no pictures by URL; empty: from any public host
   std::string media_path;
   bool load_model = true;  // false: only engines behind this server
+  double drain_timeout = 5;  // seconds
+  std::string metrics_compat;
+  std::string log_format = "text", log_level = "info";
 };
 
 struct ChatFlags {
@@ -50,6 +53,14 @@ struct ChatFlags {
   bool json = false, thinking = false;
   double temperature = -1;  // -1: the model's default
   int64_t max_tokens = 0, seed = -1;
+};
+
+struct BatchFlags {
+  ModelFlags model;
+  std::string input, output;  // a file of requests or a folder of pictures; .jsonl or .csv
+  std::string prompt, system;
+  double temperature = -1;  // -1: the model's default
+  int64_t max_tokens = 0;
 };
 
 struct TraceFlags {
@@ -74,6 +85,7 @@ inline constexpr int64_t kDefaultContext = 32768;
 int run_command_line(int argc, char** argv);  // throws Error
 int run_serve(const ServeFlags& flags);
 int run_chat(const ChatFlags& flags);
+int run_batch(const BatchFlags& flags);
 int run_trace(const TraceFlags& flags);
 int run_bench(const BenchFlags& flags);
 

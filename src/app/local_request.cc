@@ -1,5 +1,7 @@
 #include "app/local_request.h"
 
+#include <openssl/evp.h>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "media/data_uri.h"
@@ -103,6 +105,15 @@ std::vector<MediaItem> LocalRequest::items() const {
   std::vector<MediaItem> out;
   for (const auto& visual : visuals) out.push_back(visual.item);
   return out;
+}
+
+PictureInput read_picture(const fs::path& file) {
+  const std::string bytes = read_file(file, ErrorKind::kInvalidRequest, "file_missing", ImageLimits{}.max_bytes);
+  std::string source((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(source.data()),
+                                     reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  source.resize(static_cast<size_t>(length));
+  return {.source = std::move(source), .param = file.string()};
 }
 
 LocalRequest load_local_request(const Json& file, const fs::path& root, const ProcessorConfig& processor, AlphaMode alpha) {

@@ -8,6 +8,7 @@
 
 #include "app/model_loader.h"
 #include "base/json.h"
+#include "chat/processor.h"
 #include "chat/prompt_builder.h"
 #include "media/image.h"
 
@@ -35,6 +36,9 @@ struct LocalRequest {
 // root, with media/videos.json for their rate and length. Errors: kInvalidRequest, naming the file.
 LocalRequest load_local_request(const Json& file, const std::filesystem::path& root, const ProcessorConfig& processor,
                                 AlphaMode alpha);
+
+// A picture's file as a request has it. Errors: kInvalidRequest "file_missing".
+PictureInput read_picture(const std::filesystem::path& file);
 
 // Where the paths of a messages file start: its folder or the nearest folder above it that has the first file they name
 // (reference data keeps its cases two folders below the media); else the working directory.

@@ -1,6 +1,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "app/commands.h"
@@ -88,12 +89,17 @@ std::vector<RunningModel> start_models(const ServeFlags& flags) {
 }  // namespace
 
 int run_serve(const ServeFlags& flags) {
+  if (flags.log_format == "json") log_init(LogFormat::kJson);
+  spdlog::set_level(spdlog::level::from_str(flags.log_level));
   ServerOptions options;
   options.host = flags.listen ? "0.0.0.0" : flags.host;
   options.port = flags.port;
   options.version = kVersion;
   options.api_key = api_key(flags);
   options.allow_hosts = flags.allow_hosts;
+  options.limits.drain_timeout = std::chrono::milliseconds(std::llround(flags.drain_timeout * 1000));
+  if (flags.metrics_compat == "vllm") options.metric_names = MetricNames::kVllm;
+  if (flags.metrics_compat == "llamacpp") options.metric_names = MetricNames::kLlamaCpp;
   fit_descriptors(options.limits);
   if (flags.load_model) find_model(flags.model.model);  // a wrong name is told before anything else
   const auto media = make_media(flags, options);

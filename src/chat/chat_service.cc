@@ -39,8 +39,8 @@ std::vector<std::unique_ptr<DeltaStream>> submit_all(const ServedModel& model, c
   for (int i = 0; i < n; ++i) {
     SamplingParams own = params;
     if (own.seed) *own.seed += static_cast<uint64_t>(i);
-    streams.push_back(
-        std::make_unique<DeltaStream>(model.engine->submit(prompt, std::move(own)), *model.tokenizer, options, counts));
+    streams.push_back(std::make_unique<DeltaStream>(model.engine->submit(prompt, std::move(own)), *model.tokenizer,
+                                                    options, counts, model.metrics));
   }
   return streams;
 }

@@ -3,8 +3,27 @@
 namespace qvl {
 
 DeltaStream::DeltaStream(std::unique_ptr<TokenStream> tokens, const Tokenizer& tokenizer, AnswerOptions options,
-                         PromptCounts prompt)
-    : dropped_messages_(options.dropped_messages), tokens_(std::move(tokens)), parser_(tokenizer, std::move(options)), prompt_(prompt) {}
+                         PromptCounts prompt, std::shared_ptr<ModelMetrics> metrics)
+    : dropped_messages_(options.dropped_messages),
+      tokens_(std::move(tokens)),
+      parser_(tokenizer, std::move(options)),
+      prompt_(prompt),
+      metrics_(std::move(metrics)) {}
+
+DeltaStream::~DeltaStream() {
+  if (over_ || !metrics_) return;
+  AnswerOutcome outcome;
+  outcome.prompt = prompt_;
+  outcome.stats.completion_tokens = completion_tokens_;
+  metrics_->abandoned(outcome);
+}
+
+void DeltaStream::note_token() {
+  if (!metrics_) return;
+  const auto now = Clock::now();
+  if (completion_tokens_ > 0) metrics_->token_gap.observe(std::chrono::duration<double>(now - last_token_).count());
+  last_token_ = now;
+}
 
 std::optional<DeltaStream::Item> DeltaStream::try_next() {
   while (auto token = tokens_->try_next()) {
@@ -22,6 +41,7 @@ DeltaStream::Item DeltaStream::next() {
 std::optional<DeltaStream::Item> DeltaStream::take(TokenStream::Item item) {
   if (item.kind == TokenStream::Item::Kind::kDone) return last(item);
   if (parser_.stopped()) return std::nullopt;  // the engine has not seen the cancel yet
+  note_token();
   ++completion_tokens_;
   Item out;
   parser_.push(item.token, out.delta);
@@ -59,6 +79,8 @@ DeltaStream::Item DeltaStream::last(const TokenStream::Item& item) {
     outcome.stop_text = parser_.stop_text();
   }
   if (outcome.end == AnswerEnd::kStop && parser_.tool_calls() > 0) outcome.end = AnswerEnd::kToolCalls;
+  over_ = true;
+  if (metrics_) metrics_->ended(outcome, std::chrono::duration<double>(Clock::now() - begin_).count());
   out.outcome = std::move(outcome);
   return out;
 }

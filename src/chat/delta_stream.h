@@ -2,6 +2,7 @@
 // end_thinking() from any.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 
 #include "base/error.h"
 #include "chat/answer_parser.h"
+#include "chat/model_metrics.h"
 #include "engine/engine.h"
 
 namespace qvl {
@@ -19,6 +21,7 @@ enum class AnswerEnd { kStop, kLength, kToolCalls, kCancelled, kError };
 struct PromptCounts {
   int64_t tokens = 0;  // all
   int64_t image_tokens = 0, video_tokens = 0;
+  int64_t visuals = 0;  // pictures and videos
 };
 
 struct AnswerOutcome {
@@ -38,8 +41,12 @@ class DeltaStream {
     std::optional<AnswerOutcome> outcome;  // set in the last item
   };
 
+  // metrics, where given, get the tokens' times and the end.
   DeltaStream(std::unique_ptr<TokenStream> tokens, const Tokenizer& tokenizer, AnswerOptions options,
-              PromptCounts prompt = {});
+              PromptCounts prompt = {}, std::shared_ptr<ModelMetrics> metrics = nullptr);
+  ~DeltaStream();
+  DeltaStream(const DeltaStream&) = delete;
+  DeltaStream& operator=(const DeltaStream&) = delete;
 
   // Never an empty delta but in the last item. After the last item neither must be called again.
   std::optional<Item> try_next();  // nullopt: nothing yet
@@ -49,10 +56,13 @@ class DeltaStream {
   void end_thinking() { tokens_->end_thinking(); }  // from any thread, as cancel()
 
   const PromptCounts& prompt() const { return prompt_; }
+  const ModelMetrics* metrics() const { return metrics_.get(); }
   int64_t completion_tokens() const { return completion_tokens_; }  // taken so far
   int64_t reasoning_tokens() const { return parser_.reasoning_tokens(); }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  void note_token();
   std::optional<Item> take(TokenStream::Item item);
   Item last(const TokenStream::Item& item);
 
@@ -61,6 +71,10 @@ class DeltaStream {
   AnswerParser parser_;
   PromptCounts prompt_;
   int64_t completion_tokens_ = 0;
+  std::shared_ptr<ModelMetrics> metrics_;
+  const Clock::time_point begin_ = Clock::now();
+  Clock::time_point last_token_;
+  bool over_ = false;
 };
 
 }  // namespace qvl

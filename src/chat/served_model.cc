@@ -37,6 +37,7 @@ const ServedModel& ModelRegistry::add(ServedModel model) {
   model.longest_token_bytes = longest_token(*model.tokenizer);
   model.remembered = remembered_;
   model.media = media_;
+  model.metrics = std::make_shared<ModelMetrics>(model.id);
   models_.push_back(std::make_unique<const ServedModel>(std::move(model)));
   return *models_.back();
 }

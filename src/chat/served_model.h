@@ -9,6 +9,7 @@
 
 #include "chat/answer_grammar.h"
 #include "chat/media_source.h"
+#include "chat/model_metrics.h"
 #include "chat/picture_memory.h"
 #include "engine/engine.h"
 #include "media/preprocess.h"
@@ -43,6 +44,7 @@ struct ServedModel {
   std::shared_ptr<GrammarStore> grammars;  // set by ModelRegistry::add
   SamplingDefaults defaults;         // set by ModelRegistry::add
   std::shared_ptr<PictureMemory> remembered;  // set by ModelRegistry::add, which shares it among its models
+  std::shared_ptr<ModelMetrics> metrics;  // set by ModelRegistry::add
   size_t longest_token_bytes = 256;  // set by ModelRegistry::add; bounds the tokens of a text from below
 
   std::string_view kind_name() const { return template_kind == TemplateKind::kThinking ? "thinking" : "instruct"; }

@@ -21,6 +21,8 @@ class AnswerExchange : public Exchange {
 
   void set_waker(std::function<void()> waker) override { answers_->set_waker(waker); }
 
+  std::optional<AnswerReport> report() const override { return answers_->report(); }
+
   void stop(const Error& why) override {
     stopped_.emplace(why);
     answers_->cancel();

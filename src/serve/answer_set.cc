@@ -39,8 +39,36 @@ std::optional<AnswerSet::Item> AnswerSet::try_next() {
   return std::nullopt;
 }
 
+AnswerReport AnswerSet::report() const {
+  AnswerReport report = report_of(total_, streams_.front()->metrics());
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    if (over_[i]) continue;
+    report.finish = "abandoned";
+    report.completion_tokens += streams_[i]->completion_tokens();
+    if (i % per_prompt_ == 0) report.prompt_tokens += prompt(i).tokens;
+  }
+  return report;
+}
+
+AnswerReport report_of(const AnswerOutcome& outcome, const ModelMetrics* metrics) {
+  static constexpr const char* kEnds[] = {"stop", "length", "tool_calls", "cancelled", "error"};
+  const RequestStats& stats = outcome.stats;
+  return {.model = metrics ? metrics->model : "",
+          .finish = kEnds[static_cast<size_t>(outcome.end)],
+          .prompt_tokens = outcome.prompt.tokens,
+          .completion_tokens = stats.completion_tokens,
+          .vision_tokens = outcome.prompt.image_tokens + outcome.prompt.video_tokens,
+          .cached_tokens = stats.cached_tokens,
+          .queue_ms = stats.queue_ms,
+          .vision_ms = stats.vision_ms,
+          .prefill_ms = stats.prefill_ms,
+          .decode_ms = stats.decode_ms,
+          .ttft_ms = stats.ttft_ms};
+}
+
 void AnswerSet::add_outcome(size_t index, const AnswerOutcome& one) {
   RequestStats& all = total_.stats;
+  if (one.end != AnswerEnd::kStop) total_.end = one.end;
   if (index % per_prompt_ == 0) {
     total_.prompt.tokens += one.prompt.tokens;
     total_.prompt.image_tokens += one.prompt.image_tokens;

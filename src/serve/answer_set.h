@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "chat/delta_stream.h"
+#include "serve/http_types.h"
 
 namespace qvl {
+
+AnswerReport report_of(const AnswerOutcome& outcome, const ModelMetrics* metrics);
 
 class AnswerSet {
  public:
@@ -33,6 +36,7 @@ class AnswerSet {
   const PromptCounts& prompt(size_t index) const { return streams_[index]->prompt(); }
   // Of all answers that are over: each prompt's tokens once, the answers' summed; times of the slowest.
   const AnswerOutcome& total() const { return total_; }
+  AnswerReport report() const;  // of what was done so far, the answers that are not over as well
 
  private:
   void add_outcome(size_t index, const AnswerOutcome& outcome);

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "media/sniff.h"
+#include "serve/answer_set.h"
 #include "serve/chat_format.h"
 #include "serve/fields.h"
 #include "serve/gradio_config.h"
@@ -40,10 +41,13 @@ class PredictAnswer final : public Exchange {
     stream_->cancel();
   }
 
+  std::optional<AnswerReport> report() const override { return report_; }
+
   Poll poll() override {
     if (stopped_) return {Poll::Kind::kResponse, {}, error_response(*stopped_)};
     while (auto item = stream_->try_next()) {
       answer_ += item->delta.content;
+      if (item->outcome) report_ = report_of(*item->outcome, stream_->metrics());
       if (item->outcome) return {Poll::Kind::kResponse, {}, finish(*item->outcome)};
     }
     return {};
@@ -67,6 +71,7 @@ class PredictAnswer final : public Exchange {
   std::shared_ptr<Durations> durations_;
   std::string answer_;
   std::optional<Error> stopped_;
+  std::optional<AnswerReport> report_;
 };
 
 // A stream that says nothing but that the server is there.

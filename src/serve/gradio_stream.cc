@@ -1,6 +1,7 @@
 #include "serve/gradio_stream.h"
 
 #include "base/json.h"
+#include "serve/answer_set.h"
 #include "serve/chat_format.h"
 
 namespace qvl {
@@ -62,7 +63,9 @@ bool GradioStream::advance(Event& event, bool cancelled, std::string& out) {
   }
   while (auto item = event.stream->try_next()) {
     event.answer += item->delta.content;
-    if (item->outcome) return end(event, *item->outcome, out);
+    if (!item->outcome) continue;
+    report_ = report_of(*item->outcome, event.stream->metrics());
+    return end(event, *item->outcome, out);
   }
   out += generating(event);
   return false;

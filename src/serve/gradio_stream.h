@@ -22,6 +22,7 @@ class GradioStream final : public Exchange {
   void set_waker(std::function<void()> waker) override { bell_->attach(std::move(waker)); }
   void stop(const Error& why) override { stopped_.emplace(why); }
   Poll poll() override;
+  std::optional<AnswerReport> report() const override { return report_; }  // of the last event that ended
 
  private:
   using Event = GradioQueue::Event;
@@ -39,6 +40,7 @@ class GradioStream final : public Exchange {
   GradioQueue::Style style_;
   std::vector<std::unique_ptr<Event>> events_;
   std::optional<Error> stopped_;
+  std::optional<AnswerReport> report_;
   bool left_ = false;
 };
 

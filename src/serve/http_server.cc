@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #ifdef __SANITIZE_THREAD__  // the sanitizer does not understand fences; Asio's queues are behind mutexes anyway
 #define BOOST_ASIO_DISABLE_FENCED_BLOCK
@@ -35,6 +36,7 @@
 #include "serve/anthropic_api.h"
 #include "serve/completions_api.h"
 #include "serve/gradio_api.h"
+#include "serve/http_metrics.h"
 #include "serve/openai_api.h"
 #include "serve/responses_api.h"
 #include "serve/router.h"
@@ -54,7 +56,7 @@ using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr size_t kReadBytes = 64 * 1024, kChunkBytes = 16 * 1024, kMaxChunkHeadBytes = 16 * 1024;
+constexpr size_t kReadBytes = 64 * 1024, kFirstReadBytes = 2048, kChunkBytes = 16 * 1024, kMaxChunkHeadBytes = 16 * 1024;
 constexpr milliseconds kHangUpPoll{250}, kLinger{1000};
 
 const char* reason(int status) {
@@ -133,6 +135,14 @@ Exchange::Poll safe_poll(Exchange& exchange, ErrorStyle style) {
   }
 }
 
+// Whatever still holds the process after all answers have ended, a picture that takes long to decode, does not hold it for
+// long.
+void end_for_sure(const ServerLimits& limits) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(limits.drain_timeout + limits.stop_grace).count() + 2;
+  std::signal(SIGALRM, [](int) { std::_Exit(0); });
+  ::alarm(static_cast<unsigned>(seconds));
+}
+
 Error shutdown_error() { return {ErrorKind::kOverloaded, "server_shutdown", "the server is shutting down"}; }
 
 // Bytes of request bodies held by all connections; gives its share back when it goes.
@@ -159,7 +169,7 @@ struct ServerCore {
   ServerCore(ServerOptions server_options, const ModelRegistry& models)
       : options(std::move(server_options)),
         access(options.allow_hosts, options.api_key),
-        router(served_routes(models, options.version, options.upstreams)),
+        router(served_routes(models, options, metrics)),
         control(asio::make_strand(*io)),
         acceptor(control),
         signals(control),
@@ -169,10 +179,12 @@ struct ServerCore {
   void bind();
   void run();
   void begin_stop();
-  void await_connections(Clock::time_point until);
+  void tell_connections(bool force);
+  void await_connections(Clock::time_point end_streams, Clock::time_point cut_off);
   asio::awaitable<void> accept_loop();
 
   const ServerOptions options;
+  const std::shared_ptr<HttpMetrics> metrics = std::make_shared<HttpMetrics>();
   const AccessPolicy access;
   const Router router;
   // Shared with wakers, which the engine's thread may call while the server goes.
@@ -183,7 +195,8 @@ struct ServerCore {
   asio::steady_timer grace_timer;
   asio::thread_pool workers;
   bool listening = false;
-  std::atomic<bool> stopping{false};
+  std::atomic<bool> stopping{false};  // no new requests
+  std::atomic<bool> ending{false};    // running answers end as well
   std::atomic<int> connections{0};
   std::atomic<int> pending_requests{0};
   std::atomic<size_t> bodies_bytes{0};
@@ -205,6 +218,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   asio::awaitable<void> run();
   asio::awaitable<bool> serve_one();
+  asio::awaitable<bool> serve_request(const std::shared_ptr<HttpRequest>& request, const Route*& route);
   asio::awaitable<Read> read_head();
   asio::awaitable<Read> read_body(HttpRequest& request);
   asio::awaitable<bool> answer(const std::shared_ptr<HttpRequest>& request, const Route& route);
@@ -226,6 +240,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void watch_client();
   void stop_watching();
   bool hung_up();
+  void record(const HttpRequest& request, const Route* route);
   void arm(Clock::time_point until);
   void disarm();
 
@@ -238,6 +253,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<http::request_parser<http::string_body>> parser_;
   std::optional<BodyBudget> budget_;  // while the request's body is held
   std::optional<HttpResponse> refusal_;
+  int status_ = 0;                      // of the current request's answer, once it was sent
+  Clock::time_point request_begin_;     // when its first bytes came
+  std::optional<AnswerReport> report_;  // of the model's work for it
   std::string own_address_;
   ErrorStyle error_style_ = ErrorStyle::kOpenAi;  // of the current request's path
   bool keep_alive_ = false, http_1_0_ = false, first_request_ = true;
@@ -306,12 +324,20 @@ asio::awaitable<void> Connection::run() {
 asio::awaitable<bool> Connection::serve_one() {
   refusal_.reset();
   parser_.reset();
+  report_.reset();
+  status_ = 0;
   error_style_ = ErrorStyle::kOpenAi;
   keep_alive_ = http_1_0_ = false;
-  auto request = std::make_shared<HttpRequest>();
+  const auto request = std::make_shared<HttpRequest>();
   request->id = random_id("req_");
-  budget_.emplace(server_->bodies_bytes, limits_.max_bodies_bytes);
   const Route* route = nullptr;
+  const bool more = co_await serve_request(request, route);
+  record(*request, route);
+  co_return more;
+}
+
+asio::awaitable<bool> Connection::serve_request(const std::shared_ptr<HttpRequest>& request, const Route*& route) {
+  budget_.emplace(server_->bodies_bytes, limits_.max_bodies_bytes);
   Read read = co_await read_head();
   if (read == Read::kClosed) co_return false;
   if (read == Read::kDone && parse_head(*request)) route = admit(*request);
@@ -345,6 +371,7 @@ asio::awaitable<Connection::Read> Connection::read_head() {
     while (buffer_.starts_with("\r\n")) buffer_.erase(0, 2);
     if (!buffer_.empty() && !begun) {
       begun = true;
+      request_begin_ = Clock::now();
       until = Clock::now() + limits_.header_timeout;
     }
     const size_t end = buffer_.find("\r\n\r\n", searched);
@@ -367,7 +394,10 @@ asio::awaitable<Connection::Read> Connection::read_head() {
       co_return Read::kRefused;
     }
     searched = buffer_.size() < 3 ? 0 : buffer_.size() - 3;
-    const size_t got = co_await read_more(limits_.head.max_bytes + 1, until);
+    // Little room at first: there may be thousands of connections that say nothing.
+    if (buffer_.empty()) buffer_ = {};
+    const size_t room = buffer_.empty() ? kFirstReadBytes : limits_.head.max_bytes + 1;
+    const size_t got = co_await read_more(room, until);
     if (got > 0) continue;
     if (!timed_out_ || !begun || server_->stopping) co_return Read::kClosed;
     refuse({ErrorKind::kTimeout, "request_timeout", "the request's head took too long"});
@@ -529,7 +559,7 @@ asio::awaitable<bool> Connection::run_on_worker(const std::shared_ptr<HttpReques
     work->done = true;
     waker();
   });
-  while (!work->done && !client_gone_ && !server_->stopping) co_await wait_event(Clock::now() + std::chrono::hours(1));
+  while (!work->done && !client_gone_ && !server_->ending) co_await wait_event(Clock::now() + std::chrono::hours(1));
   if (!work->done) *abandoned = true;
   if (client_gone_) co_return false;
   if (!work->done) {
@@ -543,6 +573,7 @@ asio::awaitable<bool> Connection::run_on_worker(const std::shared_ptr<HttpReques
   } else {
     const auto exchange = std::move(std::get<std::unique_ptr<Exchange>>(work->result));
     more = co_await run_exchange(*exchange, *request);
+    report_ = exchange->report();
   }
   stop_watching();
   co_return more;
@@ -568,6 +599,7 @@ asio::awaitable<bool> Connection::run_exchange(Exchange& exchange, const HttpReq
             "X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: {}\r\n{}\r\n",
             request.id, http_1_0_ ? "Connection: close\r\n" : "Transfer-Encoding: chunked\r\n");
         head_sent = true;
+        status_ = 200;
       }
       if (!poll.bytes.empty()) out += http_1_0_ ? poll.bytes : chunked(poll.bytes);
       ended = poll.kind == Kind::kEnd;
@@ -577,9 +609,9 @@ asio::awaitable<bool> Connection::run_exchange(Exchange& exchange, const HttpReq
       const bool written = co_await write(out);
       if (!written) co_return false;
     }
-    if (ended) co_return keep_alive_ && !http_1_0_ && !told_to_stop;
+    if (ended) co_return keep_alive_ && !http_1_0_ && !server_->stopping;
     if (client_gone_) co_return false;
-    if (server_->stopping && !told_to_stop) {
+    if (server_->ending && !told_to_stop) {
       told_to_stop = true;
       exchange.stop(shutdown_error());
       continue;
@@ -598,6 +630,7 @@ asio::awaitable<bool> Connection::run_exchange(Exchange& exchange, const HttpReq
 // True where the connection can take another request.
 asio::awaitable<bool> Connection::respond(const HttpRequest& request, const HttpResponse& response) {
   const bool keep = keep_alive_ && !server_->stopping;
+  status_ = response.status;
   const bool no_body = response.status == 204 || response.status == 304;
   std::string out = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason(response.status));
   if (!no_body)
@@ -697,6 +730,34 @@ bool Connection::hung_up() {
   return ::poll(&entry, 1, 0) == 1 && (entry.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
+// Counts and logs a request that is over. The log has patterns of routes, never paths: those may be names of files.
+void Connection::record(const HttpRequest& request, const Route* route) {
+  if (status_ == 0 && !route) return;  // nothing was asked
+  RouteAnswers& answers = route && route->answers ? *route->answers : server_->metrics->unknown();
+  if (status_ != 0) answers.add(status_);
+  constexpr int kClientLeft = 499;
+  const AnswerReport report = report_.value_or(AnswerReport{});
+  const bool news = !route || !route->quick || status_ >= 400;
+  const double total_ms = std::chrono::duration<double, std::milli>(Clock::now() - request_begin_).count();
+  log_event(news ? spdlog::level::info : spdlog::level::debug, "request",
+            {{"id", request.id},
+             {"method", answers.method},
+             {"route", answers.path},
+             {"model", report.model},
+             {"status", int64_t{status_ != 0 ? status_ : kClientLeft}},
+             {"finish", report.finish},
+             {"prompt_tokens", report.prompt_tokens},
+             {"completion_tokens", report.completion_tokens},
+             {"vision_tokens", report.vision_tokens},
+             {"cached_tokens", report.cached_tokens},
+             {"queue_ms", report.queue_ms},
+             {"vision_ms", report.vision_ms},
+             {"prefill_ms", report.prefill_ms},
+             {"decode_ms", report.decode_ms},
+             {"ttft_ms", report.ttft_ms},
+             {"total_ms", total_ms}});
+}
+
 void Connection::arm(Clock::time_point until) {
   timed_out_ = false;
   deadline_.expires_at(until);
@@ -715,7 +776,8 @@ void Connection::disarm() {
 
 }  // namespace
 
-std::vector<Route> served_routes(const ModelRegistry& models, const std::string& version, UpstreamPool* upstreams) {
+std::vector<Route> served_routes(const ModelRegistry& models, const ServerOptions& options, std::shared_ptr<HttpMetrics> metrics) {
+  const std::string& version = options.version;
   std::vector<Route> routes = openai_routes(models, version);
   for (auto more : {anthropic_routes(models), responses_routes(models), gradio_routes(models),
                     completion_routes(models, version), tokenize_routes(models), server_info_routes(models, version)}) {
@@ -728,7 +790,9 @@ std::vector<Route> served_routes(const ModelRegistry& models, const std::string&
   routes.push_back({"GET", "/version", true, [version](HttpRequest&) -> HandlerResult {
                       return json_response(dump_json({{"version", version}}));
                     }});
-  if (upstreams) add_upstreams(routes, models, *upstreams);
+  if (options.upstreams) add_upstreams(routes, models, *options.upstreams);
+  routes.push_back(metrics_route(models, metrics, options.metric_names));
+  metrics->watch(routes);
   return routes;
 }
 
@@ -795,25 +859,28 @@ void ServerCore::begin_stop() {
   if (stopping.exchange(true)) return;
   error_code ignored;
   acceptor.close(ignored);
-  {
-    const std::lock_guard lock(live_mutex);
-    for (const auto& [connection, tell] : live) tell(false);
-  }
-  await_connections(Clock::now() + options.limits.stop_grace);
+  tell_connections(false);
+  const auto end_streams = Clock::now() + options.limits.drain_timeout;
+  await_connections(end_streams, end_streams + options.limits.stop_grace);
 }
 
-// Lets the event loop go on until the connections have ended; those that outlast the grace are cut off.
-void ServerCore::await_connections(Clock::time_point until) {
+void ServerCore::tell_connections(bool force) {
+  const std::lock_guard lock(live_mutex);
+  for (const auto& [connection, tell] : live) tell(force);
+}
+
+// Lets the event loop go on until the connections have ended: running answers may finish at first, then end with an error,
+// and what outlasts that is cut off.
+void ServerCore::await_connections(Clock::time_point end_streams, Clock::time_point cut_off) {
   if (connections == 0) {
     io->stop();
     return;
   }
-  if (Clock::now() >= until) {
-    const std::lock_guard lock(live_mutex);
-    for (const auto& [connection, tell] : live) tell(true);
-  }
+  const auto now = Clock::now();
+  if (now >= end_streams && !ending.exchange(true)) tell_connections(false);
+  if (now >= cut_off) tell_connections(true);
   grace_timer.expires_after(milliseconds(10));
-  grace_timer.async_wait([this, until](error_code) { await_connections(until); });
+  grace_timer.async_wait([this, end_streams, cut_off](error_code) { await_connections(end_streams, cut_off); });
 }
 
 void ServerCore::run() {
@@ -828,7 +895,8 @@ void ServerCore::run() {
     }
     signals.async_wait([this](error_code error, int) {
       if (error) return;
-      log_info("stopping");
+      log_info("stopping: running answers may take {} s more", options.limits.drain_timeout.count() / 1000.0);
+      end_for_sure(options.limits);
       signals.async_wait([](error_code again, int) {
         if (!again) std::_Exit(0);
       });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "chat/served_model.h"
+#include "serve/http_metrics.h"
 #include "serve/http_types.h"
 #include "serve/request_head.h"
 
@@ -21,7 +22,7 @@ struct ServerLimits {
   HeadLimits head;
   size_t max_body_bytes = size_t{64} << 20;
   size_t max_bodies_bytes = size_t{512} << 20;  // of all requests at once
-  int max_connections = 1024;
+  int max_connections = 4096;
   int max_pending_requests = 256;  // that wait for a worker or run on one
   std::chrono::milliseconds header_timeout{5000};
   std::chrono::milliseconds keep_alive_timeout{10000};
@@ -30,7 +31,8 @@ struct ServerLimits {
   size_t body_min_rate_bytes = 8 * 1024;
   std::chrono::milliseconds write_timeout{30000};  // for a client that does not read
   std::chrono::milliseconds ping_interval{15000};  // of an event stream without news
-  std::chrono::milliseconds stop_grace{2000};
+  std::chrono::milliseconds drain_timeout{5000};  // a stop lets running answers finish so long, then ends them
+  std::chrono::milliseconds stop_grace{2000};     // after that for their last events
 };
 
 struct ServerOptions {
@@ -42,12 +44,14 @@ struct ServerOptions {
   std::string version = "dev";
   int io_threads = 2;
   int worker_threads = 2;
+  MetricNames metric_names = MetricNames::kOwn;
   bool handle_signals = true;  // SIGINT, SIGTERM, SIGQUIT and SIGHUP stop run(), a second one ends the process at once
   ServerLimits limits;
 };
 
-// Everything that is served: one list, so that a test can hold all of it to the access rules. models and upstreams, where given, outlive the routes.
-std::vector<Route> served_routes(const ModelRegistry& models, const std::string& version, UpstreamPool* upstreams = nullptr);
+// Everything that is served: one list, so that a test can hold all of it to the access rules. models and options.upstreams outlive the routes.
+std::vector<Route> served_routes(const ModelRegistry& models, const ServerOptions& options,
+                                 std::shared_ptr<HttpMetrics> metrics = std::make_shared<HttpMetrics>());
 
 struct ServerCore;
 

@@ -2,9 +2,11 @@
 // Asio.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/metrics.h"
 
 namespace qvl {
 
@@ -41,6 +44,14 @@ struct HttpResponse {
   HttpHeaders headers;
 };
 
+// What an exchange's answer took, for the log; no text of it.
+struct AnswerReport {
+  std::string model;
+  const char* finish = "";
+  int64_t prompt_tokens = 0, completion_tokens = 0, vision_tokens = 0, cached_tokens = 0;
+  double queue_ms = 0, vision_ms = 0, prefill_ms = 0, decode_ms = 0, ttft_ms = 0;
+};
+
 // An answer that is not ready at once. The server polls it, from one thread at a time; destroying it frees all its
 // work.
 class Exchange {
@@ -62,6 +73,8 @@ class Exchange {
   virtual void set_waker(std::function<void()> waker) = 0;
   // The answer cannot go on; the next poll gives the error as a response or as the stream's last event.
   virtual void stop(const Error& why) = 0;
+  // Of what was done so far, where a model answers. From the thread that polls.
+  virtual std::optional<AnswerReport> report() const { return std::nullopt; }
 };
 
 using HandlerResult = std::variant<HttpResponse, std::unique_ptr<Exchange>>;
@@ -73,6 +86,13 @@ using Handler = std::function<HandlerResult(HttpRequest&)>;  // may take the bod
 enum class ErrorStyle { kOpenAi, kAnthropic };
 enum class BodyType { kJson, kMultipart };
 
+// Answers of one route by status / 100.
+struct RouteAnswers {
+  std::string method, path;
+  std::array<Counter, 6> classes;
+  void add(int status) { classes[status >= 100 && status < 600 ? static_cast<size_t>(status / 100) : 0].add(); }
+};
+
 struct Route {
   std::string method;  // GET (answers HEAD as well) or POST
   std::string path;    // exact; a final "*" stands for any rest
@@ -81,6 +101,7 @@ struct Route {
   bool open = false;  // needs no API key
   BodyType body = BodyType::kJson;
   ErrorStyle errors = ErrorStyle::kOpenAi;
+  std::shared_ptr<RouteAnswers> answers;  // counted by the server, where set
 };
 
 // The error object with the status of the error's kind.

@@ -8,6 +8,7 @@ import argparse
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -21,6 +22,7 @@ def start(binary, mode):
     server = subprocess.Popen([binary, "serve", "--port", "0", *how], stderr=subprocess.PIPE, text=True)
     for line in server.stderr:
         if "ready: open http://" in line:
+            threading.Thread(target=server.stderr.read, daemon=True).start()  # a full pipe would stop the server
             return server, int(line.rstrip().rsplit(":", 1)[1])
     sys.exit(f"{binary} ended before it was ready")
 

@@ -388,6 +388,24 @@ TEST(Http, StopEndsStreamsWithAnEvent) {
   EXPECT_TRUE(idle.closed_within(1000));
 }
 
+TEST(Http, StopLetsAnswersFinish) {
+  ServerOptions options;
+  options.limits.drain_timeout = milliseconds(20000);
+  TestServer server(options);
+  server.engine.set_script({.ids = ids_of("A red circle."), .token_time = microseconds(20000)});
+  Client stream(server.port()), whole(server.port());
+  stream.send(server.post("/v1/chat/completions", kStream));
+  whole.send(server.post("/v1/chat/completions", kChat));
+  ASSERT_TRUE(stream.wait_for("A"));
+  ASSERT_TRUE(eventually([&] { return server.engine.submitted() == 2; }));
+  const int port = server.port();
+  server.stop();  // returns once all are gone
+  EXPECT_TRUE(stream.wait_for("[DONE]"));
+  EXPECT_EQ(stream.pending().find("server_shutdown"), std::string::npos);
+  EXPECT_EQ(whole.read_reply().status, 200);
+  EXPECT_FALSE(Client(port).connected());
+}
+
 TEST(Http, PortInUseIsNamed) {
   TestServer server;
   ModelRegistry models;

@@ -24,7 +24,7 @@ TEST(Routes, AllButTheAllowedNeedTheKey) {
   const ModelRegistry none;
   const std::set<std::string> open = open_paths();
   int closed = 0;
-  for (const Route& route : served_routes(none, "test")) {
+  for (const Route& route : served_routes(none, options)) {
     SCOPED_TRACE(route.method + " " + route.path);
     EXPECT_EQ(route.open, open.contains(route.path));
     std::string path = route.path;

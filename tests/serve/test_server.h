@@ -137,6 +137,7 @@ class TestServer {
     engine.set_script({.ids = ids_of("A red circle.")});
     options.port = 0;
     options.handle_signals = false;
+    if (options.limits.drain_timeout == ServerLimits().drain_timeout) options.limits.drain_timeout = {};
     server = std::make_unique<HttpServer>(std::move(options), models_);
     server->bind();
     thread_ = std::thread([this] { server->run(); });

@@ -11,6 +11,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -23,6 +24,7 @@ def start(binary):
     server = subprocess.Popen([binary, "serve", *flags], stderr=subprocess.PIPE, text=True, cwd=ROOT)
     for line in server.stderr:
         if "ready: open http://" in line:
+            threading.Thread(target=server.stderr.read, daemon=True).start()  # a full pipe would stop the server
             return server, line.rstrip().rsplit(" ", 1)[1]
     sys.exit(f"{binary} ended before it was ready")
 

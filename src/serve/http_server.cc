@@ -895,7 +895,7 @@ void ServerCore::run() {
     }
     signals.async_wait([this](error_code error, int) {
       if (error) return;
-      log_info("stopping: running answers may take {} s more", options.limits.drain_timeout.count() / 1000.0);
+      log_info("stopping: running answers may take {} s more", static_cast<double>(options.limits.drain_timeout.count()) / 1000);
       end_for_sure(options.limits);
       signals.async_wait([](error_code again, int) {
         if (!again) std::_Exit(0);

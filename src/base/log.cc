@@ -66,7 +66,7 @@ void log_event(spdlog::level::level_enum level, std::string_view event, std::ini
 
 void log_init(LogFormat format) {
   current_format = format;
-  spdlog::drop_all();
+  spdlog::drop("events");  // never the default logger: it is asked for its level below
   if (format == LogFormat::kText) {
     spdlog::set_default_logger(make_logger("qwen3vl", "%H:%M:%S.%e %^%l%$ %v", spdlog::pattern_time_type::local));
     return;

@@ -1,6 +1,7 @@
 #include "chat/media_loader.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/error.h"
 #include "chat/media_source.h"

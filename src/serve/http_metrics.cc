@@ -8,7 +8,7 @@ namespace qvl {
 namespace {
 
 // A label's value, escaped.
-std::string quoted(std::string_view text) {
+std::string label_value(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '\\' || c == '"') out += '\\';
@@ -55,7 +55,7 @@ class MetricsText {
   std::string name_, text_;
 };
 
-std::string label(const ServedModel& model) { return "model_name=" + quoted(model.id); }
+std::string label(const ServedModel& model) { return "model_name=" + label_value(model.id); }
 
 // Models may share an engine: its state stands under the first one's name.
 std::vector<std::pair<std::string, EngineStats>> engines(const ModelRegistry& models) {
@@ -183,7 +183,7 @@ void write_http(MetricsText& text, const HttpMetrics& http) {
     for (size_t i = 1; i < entry->classes.size(); ++i) {
       const int64_t count = entry->classes[i].value();
       if (count == 0) continue;
-      text.sample(fmt::format("method={},route={},status=\"{}xx\"", quoted(entry->method), quoted(entry->path), i), count);
+      text.sample(fmt::format("method={},route={},status=\"{}xx\"", label_value(entry->method), label_value(entry->path), i), count);
     }
   }
 }

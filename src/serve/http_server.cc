@@ -333,6 +333,7 @@ asio::awaitable<bool> Connection::serve_one() {
   const Route* route = nullptr;
   const bool more = co_await serve_request(request, route);
   record(*request, route);
+  if (refusal_) co_await linger();
   co_return more;
 }
 
@@ -348,7 +349,6 @@ asio::awaitable<bool> Connection::serve_request(const std::shared_ptr<HttpReques
   if (refusal_) {
     keep_alive_ = false;
     co_await respond(*request, *refusal_);
-    co_await linger();
     co_return false;
   }
   first_request_ = false;
@@ -395,7 +395,7 @@ asio::awaitable<Connection::Read> Connection::read_head() {
     }
     searched = buffer_.size() < 3 ? 0 : buffer_.size() - 3;
     // Little room at first: there may be thousands of connections that say nothing.
-    if (buffer_.empty()) buffer_ = {};
+    if (buffer_.empty()) std::string().swap(buffer_);
     const size_t room = buffer_.empty() ? kFirstReadBytes : limits_.head.max_bytes + 1;
     const size_t got = co_await read_more(room, until);
     if (got > 0) continue;

@@ -1,6 +1,7 @@
 // `batch` on the demo model: the formats, what is answered once, and what an interrupted run left.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>

@@ -71,7 +71,7 @@ def metrics(port):
     finally:
         connection.close()
     out = {}
-    for name, value in re.findall(r"^([a-z_:A-Z]+)(?:\{.*\})? (\S+)$", text, re.M):
+    for name, value in re.findall(r"^([a-z0-9_:]+)(?:\{.*\})? (\S+)$", text, re.M):
         out[name] = out.get(name, 0) + float(value)
     return out
 

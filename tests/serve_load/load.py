@@ -155,7 +155,7 @@ def main():
     a = p.parse_args()
     raise_descriptor_limit(6000)
     with tempfile.TemporaryDirectory() as folder:
-        server = start(a.binary, pathlib.Path(folder), "--batch-size", "16", "--max-queue", "400")
+        server = start(a.binary, pathlib.Path(folder), "--ctx-size", "1024", "--batch-size", "16", "--max-queue", "400")
         try:
             run_determinism(server)
             run_leavers(server, a.long)

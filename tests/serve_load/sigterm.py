@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from harness import ROOT, picture, request, start, threading
+from harness import ROOT, metrics, picture, request, start, threading, wait_until
 
 LIMIT_SECONDS = 10
 
@@ -49,12 +49,12 @@ class Client(threading.Thread):
         self.answer = read_all(self.connection)
         self.connection.close()
 
-    def problem(self):
+    def problem(self, late=False):
         """What is wrong with how the answer ended, or None."""
         head, _, body = self.answer.partition(b"\r\n\r\n")
         status = int(head.split(b" ")[1]) if head.startswith(b"HTTP/1.1 ") else 0
         if status == 0:
-            return "no answer at all"
+            return None if late and not self.answer else "no answer at all"
         if status == 200 and b"text/event-stream" in head:
             if not body.endswith(b"0\r\n\r\n"):
                 return "the stream was cut off"
@@ -83,7 +83,16 @@ def one_round(binary, folder, number, chance):
         tokens = 100000 if endless else chance.randint(5, 200)
         image = picture(number * 100 + i, 320, 240) if i % 4 == 1 else None
         clients.append(Client(server.port, request(f"Count to {i + 20}.", tokens, i % 2 == 0, image, endless)))
-    time.sleep(0.1 + chance.random())  # all have been read by then; some are being answered
+
+    def known():  # requests that the engine has seen
+        now = metrics(server.port)
+        return now["qwenvl_num_requests_running"] + now["qwenvl_num_requests_waiting"] + now["qwenvl_request_success_total"]
+
+    if not wait_until(lambda: known() >= len(clients), 30):
+        sys.exit(f"round {number}: the engine has seen {known()} of {len(clients)} requests")
+    time.sleep(chance.random())
+    # Not all of these have been read when the stop comes: they may hear nothing, but nothing torn.
+    late = [Client(server.port, request("What is this?", 20, i % 2 == 0, picture(i, 640, 480))) for i in range(4)]
     begin = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     try:
@@ -95,10 +104,11 @@ def one_round(binary, folder, number, chance):
     seconds = time.monotonic() - begin
     if code != 0:
         sys.exit(f"round {number}: exit code {code}\n{server.log()[-2000:]}")
-    for client in clients:
+    for client in clients + late:
         client.join(10)
-        if client.problem():
-            sys.exit(f"round {number}: {client.problem()}\n{server.log()[-2000:]}")
+        problem = client.problem(late=client in late)
+        if problem:
+            sys.exit(f"round {number}: {problem}\n{server.log()[-2000:]}")
     return seconds, [client.kind() for client in clients]
 
 

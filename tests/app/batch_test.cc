@@ -109,7 +109,9 @@ TEST_F(BatchTest, OneBadLineIsOneErrorLine) {
         errors[line["error"]["line"].get<int>()] = line["error"]["code"];
       } else {
         statuses[line["custom_id"].get<std::string>()] = line["response"]["status_code"];
-        if (line["response"]["status_code"] != 200) EXPECT_TRUE(line["response"]["body"]["error"]["message"].is_string());
+        if (line["response"]["status_code"] != 200) {
+          EXPECT_TRUE(line["response"]["body"]["error"]["message"].is_string());
+        }
       }
     }
     EXPECT_EQ(statuses, (std::map<std::string, int>{

@@ -283,7 +283,7 @@ def signals(*names, expect=0, twice=False, busy=False):
     def run(context, row):
         del row
         for name in names:
-            server = context.server()
+            server = context.server("--drain-timeout", "0.2")
             try:
                 client = None
                 if busy:

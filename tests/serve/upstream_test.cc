@@ -35,6 +35,7 @@ class Front {
     pool->start();
     options.port = 0;
     options.handle_signals = false;
+    options.limits.drain_timeout = {};
     options.upstreams = pool.get();
     server = std::make_unique<HttpServer>(options, models);
     server->bind();

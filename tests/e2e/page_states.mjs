@@ -69,7 +69,10 @@ try {
     'a connection that breaks keeps what had come': async () => {
       const { page, problems, close } = await openPage(browser, open.base, {}, /ERR_INCOMPLETE|ERR_CONNECTION/);
       await ask(page, 'lost');
-      check('the text', (await lastAnswer(page)).includes('you asked: “lost”'));
+      await lastAnswer(page);
+      // What had come is drawn a moment after the failure is known.
+      const drawn = page.locator('article.turn >> nth=-1 >> .answer > .markdown', { hasText: 'you asked: “lost”' });
+      check('the text', await drawn.waitFor({ timeout: 5000 }).then(() => true, () => false));
       check('says so', (await page.innerText('.failure')).includes('connection was lost'));
       equal('no problems', problems.join('; '), '');
       await close();

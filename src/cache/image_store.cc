@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/log.h"
 
 namespace qvl {
@@ -31,21 +32,6 @@ struct Header {
 };
 static_assert(sizeof(Header) == 120);
 constexpr char kMagic[9] = "QVLIMG1\n";
-
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  explicit operator bool() const { return descriptor_ >= 0; }
-  operator int() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 bool read_all(int descriptor, void* to, size_t bytes) {
   auto* at = static_cast<char*>(to);
@@ -116,17 +102,17 @@ bool ImageStore::contains(const Sha256& content_hash) const {
 std::shared_ptr<const VisionFeatures> ImageStore::read(const Sha256& content_hash, int64_t tokens) {
   const fs::path file = file_of(content_hash);
   const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!descriptor) return nullptr;
+  if (descriptor.get() < 0) return nullptr;
   const auto unsound = [&](const char* what) {
     log_warn("{}: {}: deleted, the picture is encoded again", file.string(), what);
     ::unlink(file.c_str());
     return nullptr;
   };
   struct stat status {};
-  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return unsound("no regular file");
+  if (::fstat(descriptor.get(), &status) != 0 || !S_ISREG(status.st_mode)) return unsound("no regular file");
   if (static_cast<size_t>(status.st_size) != sizeof(Header) + payload_bytes(tokens)) return unsound("not of its picture's size");
   Header header;
-  if (!read_all(descriptor, &header, sizeof header)) return unsound("not readable");
+  if (!read_all(descriptor.get(), &header, sizeof header)) return unsound("not readable");
   if (std::memcmp(header.magic, kMagic, sizeof header.magic) != 0 || header.identity != identity_ ||
       header.content_hash != content_hash || header.tokens != tokens || header.width != options_.width ||
       header.deepstack != static_cast<int64_t>(options_.deepstack)) {
@@ -139,12 +125,12 @@ std::shared_ptr<const VisionFeatures> ImageStore::read(const Sha256& content_has
   const auto floats = static_cast<size_t>(tokens * options_.width);
   const auto take = [&](std::vector<float>& output) {
     output.resize(floats);
-    return read_all(descriptor, output.data(), floats * sizeof(float));
+    return read_all(descriptor.get(), output.data(), floats * sizeof(float));
   };
   bool whole = take(features->embeds);
   for (auto& output : features->deepstack) whole = whole && take(output);
   if (!whole || checksum_of(header, *features) != header.checksum) return unsound("damaged");
-  ::futimens(descriptor, nullptr);  // used now
+  ::futimens(descriptor.get(), nullptr);  // used now
   return features;
 }
 
@@ -198,12 +184,12 @@ void ImageStore::write_file(const Job& job) {
   bool written = false;
   {
     const Descriptor descriptor(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    written = descriptor && write_all(descriptor, &header, sizeof header) &&
-              write_all(descriptor, features.embeds.data(), features.embeds.size() * sizeof(float));
+    written = descriptor.get() >= 0 && write_all(descriptor.get(), &header, sizeof header) &&
+              write_all(descriptor.get(), features.embeds.data(), features.embeds.size() * sizeof(float));
     for (const auto& output : features.deepstack) {
-      written = written && write_all(descriptor, output.data(), output.size() * sizeof(float));
+      written = written && write_all(descriptor.get(), output.data(), output.size() * sizeof(float));
     }
-    written = written && ::fdatasync(descriptor) == 0;
+    written = written && ::fdatasync(descriptor.get()) == 0;
   }
   written = written && ::rename(part.c_str(), file.c_str()) == 0;
   if (written) return;

@@ -61,10 +61,25 @@ Json usage_json(const AnswerOutcome& outcome) {
   return usage;
 }
 
-Json usage_so_far(const AnswerFormat::Progress& progress) {
-  return {{"prompt_tokens", progress.prompt_tokens},
-          {"completion_tokens", progress.completion_tokens},
-          {"total_tokens", progress.prompt_tokens + progress.completion_tokens}};
+void StreamUsage::add(Json& chunk, const AnswerFormat::Progress& progress) const {
+  if (continuous_usage) {
+    chunk["usage"] = {{"prompt_tokens", progress.prompt_tokens},
+                      {"completion_tokens", progress.completion_tokens},
+                      {"total_tokens", progress.prompt_tokens + progress.completion_tokens}};
+  } else if (include_usage) {
+    chunk["usage"] = nullptr;
+  }
+}
+
+std::string StreamUsage::end(Json head, const AnswerOutcome& total) const {
+  std::string events;
+  if (include_usage) {
+    head["choices"] = Json::array();
+    head["usage"] = usage_json(total);
+    head["timings"] = timings_json(total.stats);
+    events += sse_event(head);
+  }
+  return events + "data: [DONE]\n\n";
 }
 
 Json timings_json(const RequestStats& stats) {
@@ -145,11 +160,7 @@ Json ChatFormat::chunk(size_t index, Json delta, Json logprobs, Json finish, con
                                   {"delta", std::move(delta)},
                                   {"logprobs", std::move(logprobs)},
                                   {"finish_reason", std::move(finish)}}});
-  if (options_.continuous_usage) {
-    json["usage"] = usage_so_far(progress);
-  } else if (options_.include_usage) {
-    json["usage"] = nullptr;
-  }
+  options_.usage.add(json, progress);
   return json;
 }
 
@@ -192,16 +203,6 @@ std::string ChatFormat::finish(size_t index, const AnswerOutcome& outcome, const
   return sse_event(json);
 }
 
-std::string ChatFormat::last(const AnswerOutcome& total) {
-  std::string events;
-  if (options_.include_usage) {
-    Json json = head("chat.completion.chunk");
-    json["choices"] = Json::array();
-    json["usage"] = usage_json(total);
-    json["timings"] = timings_json(total.stats);
-    events += sse_event(json);
-  }
-  return events + "data: [DONE]\n\n";
-}
+std::string ChatFormat::last(const AnswerOutcome& total) { return options_.usage.end(head("chat.completion.chunk"), total); }
 
 }  // namespace qvl

@@ -25,7 +25,6 @@ int64_t unix_seconds();
 float json_logprob(float logprob);
 const char* finish_reason(AnswerEnd end);
 Json usage_json(const AnswerOutcome& outcome);
-Json usage_so_far(const AnswerFormat::Progress& progress);
 Json timings_json(const RequestStats& stats);
 Json logprobs_json(const std::vector<LogprobEntry>& entries);
 
@@ -33,11 +32,19 @@ Json logprobs_json(const std::vector<LogprobEntry>& entries);
 std::string sse_event(const Json& json);
 std::string sse_event(std::string_view name, const Json& json);  // with "event: NAME" before it
 
+// Which counts the events of a stream carry (stream_options).
+struct StreamUsage {
+  bool include_usage = false;     // in an event of its own at the end; null before
+  bool continuous_usage = false;  // as far as known in every event
+  void add(Json& chunk, const AnswerFormat::Progress& progress) const;
+  // The last events, [DONE] included. head: what every event begins with.
+  std::string end(Json head, const AnswerOutcome& total) const;
+};
+
 struct ChatFormatOptions {
   bool logprobs = false;
-  bool include_usage = false;     // one more event with the usage of all answers
-  bool continuous_usage = false;  // counts so far in every event
-  bool reasoning = true;          // false: the reasoning is left out
+  StreamUsage usage;
+  bool reasoning = true;  // false: the reasoning is left out
 };
 
 class ChatFormat final : public AnswerFormat {

@@ -62,7 +62,7 @@ HandlerResult completions(HttpRequest& http, const ModelRegistry& models, const 
     unsupported("logprobs", "not of the prompt: expected \"echo\": false beside it");
   request.prompts = read_prompts(json["prompt"], model);
 
-  CompletionsFormatOptions options{request.sampling.logprobs >= 0, stream.include_usage, stream.continuous_usage, {}};
+  CompletionsFormatOptions options{request.sampling.logprobs >= 0, stream.usage, {}};
   for (const auto& ids : request.prompts) {
     const std::string text = echo ? model.tokenizer->decode(ids, false) : std::string();
     options.echo.insert(options.echo.end(), static_cast<size_t>(request.n), text);

@@ -59,11 +59,7 @@ std::string CompletionsFormat::chunk(size_t index, const std::string& text, Json
   Json json = head();
   json["choices"] = Json::array(
       {{{"index", index}, {"text", text}, {"logprobs", std::move(logprobs)}, {"finish_reason", std::move(finish)}}});
-  if (options_.continuous_usage) {
-    json["usage"] = usage_so_far(progress);
-  } else if (options_.include_usage) {
-    json["usage"] = nullptr;
-  }
+  options_.usage.add(json, progress);
   return sse_event(json);
 }
 
@@ -84,16 +80,6 @@ std::string CompletionsFormat::finish(size_t index, const AnswerOutcome& outcome
   return chunk(index, "", nullptr, finish_reason(outcome.end), progress);
 }
 
-std::string CompletionsFormat::last(const AnswerOutcome& total) {
-  std::string events;
-  if (options_.include_usage) {
-    Json json = head();
-    json["choices"] = Json::array();
-    json["usage"] = usage_json(total);
-    json["timings"] = timings_json(total.stats);
-    events += sse_event(json);
-  }
-  return events + "data: [DONE]\n\n";
-}
+std::string CompletionsFormat::last(const AnswerOutcome& total) { return options_.usage.end(head(), total); }
 
 }  // namespace qvl

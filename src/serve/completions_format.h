@@ -9,7 +9,8 @@
 namespace qvl {
 
 struct CompletionsFormatOptions {
-  bool logprobs = false, include_usage = false, continuous_usage = false;
+  bool logprobs = false;
+  StreamUsage usage;
   std::vector<std::string> echo;  // of each answer, the text before it
 };
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace qvl {
@@ -25,20 +26,6 @@ constexpr size_t kMaxPathBytes = 4096;
 [[noreturn]] void not_found() {
   throw Error(ErrorKind::kInvalidRequest, "media_not_found", "there is no such file below this server's --media-path");
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 int hex_value(char c) {
   const int lower = std::tolower(static_cast<unsigned char>(c));

@@ -106,7 +106,7 @@ OpenAiChatRequest read_openai_chat(Json& json, const ModelRegistry& models) {
   check_annotations(fields);
   const StreamRequest stream = read_stream(fields);
   out.stream = stream.stream;
-  out.format = {false, stream.include_usage, stream.continuous_usage, fields.boolean("include_reasoning").value_or(true)};
+  out.format = {false, stream.usage, fields.boolean("include_reasoning").value_or(true)};
   out.reasoning_control = fields.boolean("reasoning_control").value_or(false);
   const int vocab_size = named_model(fields, models).config.text.vocab_size;
   read_sampling(fields, vocab_size, out.chat.sampling, out.chat.stop);

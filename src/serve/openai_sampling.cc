@@ -109,8 +109,8 @@ StreamRequest read_stream(const Fields& fields) {
   const Json* options = fields.object("stream_options");
   if (!options) return out;
   const Fields entry(*options, "stream_options");
-  out.include_usage = entry.boolean("include_usage").value_or(false);
-  out.continuous_usage = entry.boolean("continuous_usage_stats").value_or(false) && out.include_usage;
+  out.usage.include_usage = entry.boolean("include_usage").value_or(false);
+  out.usage.continuous_usage = entry.boolean("continuous_usage_stats").value_or(false) && out.usage.include_usage;
   if (!out.stream) invalid_value("stream_options", "expected \"stream\": true beside it");
   return out;
 }

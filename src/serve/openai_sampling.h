@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "chat/chat_service.h"
+#include "serve/chat_format.h"
 #include "serve/fields.h"
 
 namespace qvl {
@@ -17,7 +18,8 @@ void read_sampling(const Fields& fields, int vocab_size, SamplingRequest& sampli
 int read_n(const Fields& fields);  // best_of must agree
 
 struct StreamRequest {
-  bool stream = false, include_usage = false, continuous_usage = false;
+  bool stream = false;
+  StreamUsage usage;
 };
 StreamRequest read_stream(const Fields& fields);
 

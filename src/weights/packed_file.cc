@@ -12,6 +12,7 @@
 #include <cstring>
 #include <thread>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/json.h"
 
@@ -39,20 +40,6 @@ Checksum::Value sum_of(const Header& header) {
 }
 
 uint64_t round_up(uint64_t x) { return (x + kAlignment - 1) / kAlignment * kAlignment; }
-
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 bool read_all(int descriptor, uint64_t offset, std::byte* to, size_t bytes) {
   for (size_t done = 0; done < bytes;) {

@@ -50,7 +50,7 @@ def main():
         try:
             wait_until_up(port)
             print(f"--- {mode}", flush=True)
-            failed |= subprocess.call([sys.executable, str(ROOT / "tools/demo/evaluate.py"), "--eval", a.eval, "--url",
+            failed |= subprocess.call([sys.executable, str(ROOT / "tools/demo_model/evaluate.py"), "--eval", a.eval, "--url",
                                        f"http://127.0.0.1:{port}/v1", "--reference", f"{a.eval}/reference.jsonl",
                                        "--min-equal", str(least)]) != 0
         finally:

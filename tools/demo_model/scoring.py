@@ -1,6 +1,6 @@
 """When is an answer right? One rule for training, evaluation over HTTP and evaluation in transformers.
 
-Standard library only, because tools/demo/evaluate.py must run where there is no torch.
+Standard library only, because tools/demo_model/evaluate.py must run where there is no torch.
 
 An answer is right when its text equals the expected text (spaces at the ends aside). A question with a `region` is also
 right when its first bracketed list of numbers lies there: `{"box": [x1, y1, x2, y2]}` wants a box of intersection over

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The generated pictures: what is drawn, and the facts about it that tools/demo/questions.py asks for.
+"""The generated pictures: what is drawn, and the facts about it that tools/demo_model/questions.py asks for.
 
-    python3 tools/demo/pictures.py sheet.png --rows 4      # a contact sheet, one column per kind
+    python3 tools/demo_model/pictures.py sheet.png --rows 4      # a contact sheet, one column per kind
     scene = make(random.Random(1), "objects", 160, 160, level=6)
 
 A scene has `kind`, `height`, `width`, `tags` and `facts` (whose fields depend on the kind) and `pixels` (uint8 [height,

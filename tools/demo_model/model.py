@@ -1,12 +1,12 @@
 """The demo model for training: Qwen3VLForConditionalGeneration's forward, with its parameter names, in plain torch.
 
     model = load_model("models/demo")                   # config.json + model.safetensors
-    hidden, features = model(batch)                     # batch: see tools/demo/batches.py
+    hidden, features = model(batch)                     # batch: see tools/demo_model/batches.py
     logits = model.logits(hidden)
 
 Why not transformers' own: a training row here holds pictures with several question branches each, which needs a mask
 and positions that its forward does not take; and a row's pictures share one size, so that the vision tower runs as one
-dense batch. tools/demo/test_model.py holds the two forwards equal to 1e-3 in float32, plain and packed.
+dense batch. tools/demo_model/test_model.py holds the two forwards equal to 1e-3 in float32, plain and packed.
 
 Precision: float32 everywhere, or bfloat16 products under torch.autocast (the caller's); norms, rotary angles and
 softmax statistics stay in float32. CPU and CUDA. Read the architecture beside this code in docs: the vision tower has

@@ -4,15 +4,15 @@
 Against a server (Python's standard library only; nothing to install):
 
     build/release/qwen3vl serve --port 7870 --precision float32 &
-    python3 tools/demo/evaluate.py --eval tests/data/demo_eval --url http://127.0.0.1:7870/v1 \\
+    python3 tools/demo_model/evaluate.py --eval tests/data/demo_eval --url http://127.0.0.1:7870/v1 \\
         --reference tests/data/demo_eval/reference.jsonl --min-equal 1.0
 
 In transformers (torch, transformers, Pillow), which is how a reference.jsonl is made:
 
-    python3 tools/demo/evaluate.py --eval tests/data/demo_eval --model models/demo --write reference.jsonl
+    python3 tools/demo_model/evaluate.py --eval tests/data/demo_eval --model models/demo --write reference.jsonl
 
 The evaluation set is a folder with `questions.jsonl` and its pictures. A line holds `id`, `picture` (or null), `task`,
-`language`, `thinking`, `questions` and `expected` (one of each per turn) and `region` (tools/demo/scoring.py says what
+`language`, `thinking`, `questions` and `expected` (one of each per turn) and `region` (tools/demo_model/scoring.py says what
 it is for). A conversation goes turn by turn with the model's own earlier answers as its history, greedily, with at most
 160 tokens an answer.
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds tools/demo/model.py to transformers' forward: python3 tools/demo/test_model.py models/demo
+"""Holds tools/demo_model/model.py to transformers' forward: python3 tools/demo_model/test_model.py models/demo
 
 Three checks in float32, each to 1e-3 of the logits: a picture with a question, two pictures of an odd shape with text
 between them and a video, and several branches packed behind one picture against each branch alone. Needs torch and

@@ -1,9 +1,9 @@
 """Accuracy by task on held-out scenes, teacher-forced: the answer is right when every token is the likeliest given the
 right ones before.
 
-It is a little kinder than real generation (tools/demo/evaluate.py), since a wrong token does not lead the next ones
+It is a little kinder than real generation (tools/demo_model/evaluate.py), since a wrong token does not lead the next ones
 astray; for answers with coordinates the likeliest tokens are read as text and judged by the region, as everywhere
-(tools/demo/scoring.py).
+(tools/demo_model/scoring.py).
 """
 import random
 

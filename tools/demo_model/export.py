@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A training run to a Hugging Face checkpoint that any engine loads.
 
-    python3 tools/demo/export.py --run RUN --out NEW                 # writes and checks
-    python3 tools/demo/export.py --run RUN --out models/demo --engine build/release/qwen3vl
+    python3 tools/demo_model/export.py --run RUN --out NEW                 # writes and checks
+    python3 tools/demo_model/export.py --run RUN --out models/demo --engine build/release/qwen3vl
 
 Writes model.safetensors (bfloat16), config.json, generation_config.json, preprocessor_config.json,
 video_preprocessor_config.json, processor_config.json, the tokenizer's files and chat_template.jinja; all but the

@@ -2,7 +2,7 @@
 """Questions and answers about a scene, by task, in English and Chinese.
 
     for c in conversations(random.Random(1), make(r, "objects", 160, 160)): print(c.task, c.turns)
-    python3 tools/demo/questions.py --kind chart          # prints examples
+    python3 tools/demo_model/questions.py --kind chart          # prints examples
 
 Wordings vary (wordings*.py); answers do not: one form per task and language, so that the model spends itself on
 looking. The forms, and the task names, are those of the evaluation set in tests/data/demo_eval.

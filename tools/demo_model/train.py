@@ -2,10 +2,10 @@
 """Trains the demo model on generated pictures.
 
     # from nothing: first the vision tower alone, then everything
-    python3 tools/demo/train.py --out RUN --stage vision --config models/demo --minutes 10 --device cuda
-    python3 tools/demo/train.py --out RUN --stage joint --minutes 60 --device cuda
+    python3 tools/demo_model/train.py --out RUN --stage vision --config models/demo --minutes 10 --device cuda
+    python3 tools/demo_model/train.py --out RUN --stage joint --minutes 60 --device cuda
     # on from the shipped checkpoint
-    python3 tools/demo/train.py --out RUN --stage joint --init models/demo --minutes 60 --device cpu
+    python3 tools/demo_model/train.py --out RUN --stage joint --init models/demo --minutes 60 --device cpu
 
 A run is a folder: state.pt (weights, optimisers, curriculum, counters: all that is needed to go on), curriculum.json
 (read by the processes that draw), tags.json and log.txt. Run the same command again and it picks up where it was;

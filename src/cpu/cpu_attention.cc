@@ -93,18 +93,19 @@ void join(const Part& sum, const Part& next, int64_t rows, int64_t width) {
   }
 }
 
-// Queries of one sequence that share a key head.
+// Queries of one sequence: of `heads` key heads, `rows` each.
 struct Tile {
   const PageShape& shape;
-  const float* q;  // [rows, dim], scaled, dense
-  int64_t rows;
-  const int64_t* visible;
-  std::span<const void* const> pages;
+  const float* q;  // [heads, rows, dim], scaled, dense
+  int64_t rows, heads;
+  const int64_t* visible;              // [rows]
+  std::span<const void* const> pages;  // of the first head
+  int64_t all() const { return rows * heads; }
   int64_t width() const { return round_up(shape.dim, kPanel); }
 };
 
 void attend_span(const KernelTable& table, const Tile& tile, int64_t span, const Part& part) {
-  table.attention_int({.q = tile.q, .rows = tile.rows, .shape = &tile.shape.ints, .pages = tile.pages.data(),
+  table.attention_int({.q = tile.q, .rows = tile.rows, .heads = tile.heads, .shape = &tile.shape.ints, .pages = tile.pages.data(),
                        .begin = span * CpuAttention::kSpanTokens, .end = (span + 1) * CpuAttention::kSpanTokens,
                        .visible = tile.visible, .out = part.out, .top = part.top, .total = part.total});
 }
@@ -122,13 +123,13 @@ int64_t span_count(int64_t tokens) { return (tokens + CpuAttention::kSpanTokens 
 void attend_ints(const KernelTable& table, const Tile& tile, float* out) {
   float next[kMaxAttentionRows * kMaxHeadDim], tops[2][kMaxAttentionRows], totals[2][kMaxAttentionRows];
   const Part sum = {out, tops[0], totals[0]}, span_part = {next, tops[1], totals[1]};
-  clear(sum, tile.rows, tile.width());
+  clear(sum, tile.all(), tile.width());
   const int64_t spans = span_count(tile.visible[tile.rows - 1]);
   for (int64_t span = 0; span < spans; ++span) {
     attend_span(table, tile, span, span_part);
-    join(sum, span_part, tile.rows, tile.width());
+    join(sum, span_part, tile.all(), tile.width());
   }
-  divide(sum, tile.rows, tile.width());
+  divide(sum, tile.all(), tile.width());
 }
 
 void attend_floats(const KernelTable& table, const Tile& tile, float* out) {
@@ -192,36 +193,49 @@ void CpuAttention::paged(const KvCache& cache, int layer, const float* q, int64_
   QVL_CHECK(group <= kMaxAttentionRows, "{} query heads a key head", group);
   struct Task {
     const SequenceRows* sequence;
-    int64_t first, kv_head;  // first: token of the tile
-    int64_t span;            // or -1: all of them
-    int64_t part;            // where its result goes
+    int64_t first, kv_head, heads;  // first: token of the tile
+    int64_t span;                   // or -1: all of them
+    int64_t part;                   // where its result goes
+  };
+  const auto tile_of = [&](const Task& task) { return std::min(tile_tokens, task.sequence->rows - task.first); };
+  const auto spans_of = [&](const Task& task) { return span_count(task.sequence->past + task.first + tile_of(task)); };
+  // Heads of a page lie side by side: together they are one long way through memory, where enough tasks remain for all threads.
+  constexpr int64_t kTasksPerThread = 4;
+  const int64_t enough = kTasksPerThread * pool_.size();
+  const auto side_heads = [&](const SequenceRows& s) -> int64_t {
+    if (!is_int(kv.shape.format) || s.rows > tile_tokens) return 1;
+    const int64_t room = std::min<int64_t>({kMaxSideHeads, kMaxAttentionRows / (s.rows * group), kv.num_kv_heads});
+    const int64_t pieces = kv.num_kv_heads * span_count(s.past + s.rows) * static_cast<int64_t>(sequences.size());
+    return std::clamp<int64_t>(pieces / enough, 1, room);
   };
   std::vector<Task> tasks;
   for (const auto& s : sequences) {
+    const int64_t together = side_heads(s);
     // The last tile attends to most: it goes first, so that no thread ends with it alone.
     for (int64_t tile = (s.rows + tile_tokens - 1) / tile_tokens - 1; tile >= 0; --tile) {
-      for (int64_t h = 0; h < kv.num_kv_heads; ++h) tasks.push_back({&s, tile * tile_tokens, h, -1, -1});
+      for (int64_t h = 0; h < kv.num_kv_heads; h += together) {
+        tasks.push_back({&s, tile * tile_tokens, h, std::min(together, kv.num_kv_heads - h), -1, -1});
+      }
     }
   }
-  const auto tile_of = [&](const Task& task) { return std::min(tile_tokens, task.sequence->rows - task.first); };
   // Too few for all threads: a task each for every span.
-  const auto whole = static_cast<int64_t>(tasks.size());
-  constexpr int64_t kTasksPerThread = 4;
-  const bool split = is_int(kv.shape.format) && pool_.size() > 1 && whole < kTasksPerThread * pool_.size();
+  const bool split = is_int(kv.shape.format) && pool_.size() > 1 && static_cast<int64_t>(tasks.size()) < enough;
   const int64_t part_floats = kMaxAttentionRows * (width + 2);
   std::vector<Task> shared;  // of `tasks`, those whose spans are tasks
   if (split) {
     std::vector<Task> pieces;
     int64_t parts = 0;
     for (Task& task : tasks) {
-      const int64_t spans = span_count(task.sequence->past + task.first + tile_of(task));
+      const int64_t spans = spans_of(task);
       if (spans == 1) {
         pieces.push_back(task);
         continue;
       }
       task.part = parts;
       shared.push_back(task);
-      for (int64_t span = 0; span < spans; ++span) pieces.push_back({task.sequence, task.first, task.kv_head, span, parts++});
+      for (int64_t span = 0; span < spans; ++span) {
+        pieces.push_back({task.sequence, task.first, task.kv_head, task.heads, span, parts++});
+      }
     }
     tasks = std::move(pieces);
     if (parts_.size() < at(parts * part_floats)) parts_.resize(at(parts * part_floats));
@@ -230,10 +244,15 @@ void CpuAttention::paged(const KvCache& cache, int layer, const float* q, int64_
     float* const p = parts_.data() + index * part_floats;
     return Part{p, p + kMaxAttentionRows * width, p + kMaxAttentionRows * (width + 1)};
   };
+  // Row r of a task, [heads][tokens of the tile][group]: its token and its query head.
+  const auto place_of = [&](const Task& task, int64_t r) {
+    const int64_t rows = tile_of(task) * group;
+    return std::pair{task.first + r % rows / group, (task.kv_head + r / rows) * group + r % group};
+  };
   const auto scatter = [&](const Task& task, const float* result) {
-    for (int64_t r = 0; r < tile_of(task) * group; ++r) {
-      const int64_t row = task.sequence->row_begin + task.first + r / group, head = task.kv_head * group + r % group;
-      std::memcpy(out + (row * heads + head) * dim, result + r * width, at(dim) * sizeof(float));
+    for (int64_t r = 0; r < tile_of(task) * group * task.heads; ++r) {
+      const auto [token, head] = place_of(task, r);
+      std::memcpy(out + ((task.sequence->row_begin + token) * heads + head) * dim, result + r * width, at(dim) * sizeof(float));
     }
   };
   pool_.parallel_for(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end, int) {
@@ -244,15 +263,15 @@ void CpuAttention::paged(const KvCache& cache, int layer, const float* q, int64_
       const Task& task = tasks[at(i)];
       const SequenceRows& s = *task.sequence;
       const int64_t rows = tile_of(task) * group;
-      for (int64_t r = 0; r < rows; ++r) {
-        const int64_t token = task.first + r / group, head = task.kv_head * group + r % group;
+      for (int64_t r = 0; r < rows * task.heads; ++r) {
+        const auto [token, head] = place_of(task, r);
         const float* const from = q + (s.row_begin + token) * row_stride + head * dim;
         for (int64_t d = 0; d < dim; ++d) queries[r * dim + d] = from[d] * scale;
-        visible[r] = s.past + token + 1;
+        if (r < rows) visible[r] = s.past + token + 1;
       }
       pages.resize(at((visible[rows - 1] + KvCache::kPageTokens - 1) / KvCache::kPageTokens));
       for (size_t p = 0; p < pages.size(); ++p) pages[p] = kv.data.data() + kv.offset(layer, s.pages[p], task.kv_head);
-      const Tile tile = {kv.shape, queries, rows, visible, pages};
+      const Tile tile = {kv.shape, queries, rows, task.heads, visible, pages};
       if (task.span >= 0) {
         attend_span(table_, tile, task.span, part_at(task.part));
       } else {
@@ -266,7 +285,7 @@ void CpuAttention::paged(const KvCache& cache, int layer, const float* q, int64_
     const Part sum = {sum_out, top, total};
     for (int64_t i = begin; i < end; ++i) {
       const Task& task = shared[at(i)];
-      const int64_t rows = tile_of(task) * group, spans = span_count(task.sequence->past + task.first + tile_of(task));
+      const int64_t rows = tile_of(task) * group * task.heads, spans = spans_of(task);
       clear(sum, rows, width);
       for (int64_t span = 0; span < spans; ++span) join(sum, part_at(task.part + span), rows, width);
       divide(sum, rows, width);
@@ -313,7 +332,7 @@ void CpuAttention::segments(const float* qkv, int64_t rows, int64_t segment_rows
             for (int d = 0; d < dim; ++d) queries[r * dim + d] = from[d] * scale;
           }
           for (int64_t p = 0; p < pages; ++p) head_pages[at(p)] = page_at(head, p);
-          attend(table_, {shape, queries, tile_rows, visible, head_pages}, result);
+          attend(table_, {shape, queries, tile_rows, 1, visible, head_pages}, result);
           for (int64_t r = 0; r < tile_rows; ++r) {
             std::memcpy(out + (segment + first + r) * width + (first_head + head) * dim, result + r * padded_dim,
                         at(dim) * sizeof(float));

@@ -115,7 +115,7 @@ std::vector<float> int_attention(const KernelTable& table, bool int8) {
   std::vector<float> out(static_cast<size_t>(kQueries * (width + 2)));
   float* const top = out.data() + kQueries * width;
   float* const total = top + kQueries;
-  table.attention_int({.q = q.data(), .rows = kQueries, .shape = &shape, .pages = pages.data(), .begin = 0, .end = kCount,
+  table.attention_int({.q = q.data(), .rows = kQueries, .heads = 1, .shape = &shape, .pages = pages.data(), .begin = 0, .end = kCount,
                        .visible = visible.data(), .out = out.data(), .top = top, .total = total});
   for (int64_t i = 0; i < kQueries * width; ++i) out[static_cast<size_t>(i)] /= total[i / width];
   for (int64_t r = 0; r < kQueries; ++r) total[r] = 0;  // its unit is the kernel's

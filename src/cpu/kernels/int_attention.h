@@ -14,7 +14,7 @@
 
 namespace qvl::cpu {
 
-constexpr int kIntBlock = 64;
+constexpr int kIntBlock = 64, kMaxSideHeads = 8;
 constexpr int kInt16Key = 4095, kInt16Value = 2047, kInt8Top = 127;
 
 struct IntPageShape {
@@ -32,15 +32,15 @@ struct PutTokensArgs {
   void* page;
 };
 
-// `rows` queries over tokens begin..end-1 of one head.
+// `rows` queries each of `heads` heads, whose pages lie side by side, over tokens begin..end-1.
 struct IntAttentionArgs {
-  const float* q;  // [rows, dim], scaled, dense
-  int64_t rows;    // at most kMaxAttentionRows
+  const float* q;       // [heads, rows, dim], scaled, dense
+  int64_t rows, heads;  // at most kMaxAttentionRows together, and at most kMaxSideHeads
   const IntPageShape* shape;
-  const void* const* pages;  // page i: tokens i * shape->tokens..
+  const void* const* pages;  // page i of the first head: tokens i * shape->tokens..; the next head's shape->bytes further
   int64_t begin, end;        // begin: a multiple of kIntBlock
-  const int64_t* visible;    // [rows]: tokens 0..visible-1 are attended to, ascending
-  // [rows, dim padded to a multiple of 16] and [rows] each, all to be multiplied by 2^top. A row that sees no token of these
+  const int64_t* visible;    // [rows], the same for each head: tokens 0..visible-1 are attended to, ascending
+  // [heads, rows, dim padded to a multiple of 16] and [heads, rows] each, all to be multiplied by 2^top. A row that sees no token of these
   // has a top of minus infinity and zeros.
   float* out;
   float* top;

@@ -56,7 +56,30 @@ def fonts():
 
 @functools.lru_cache(maxsize=4096)
 def font(path, size):
-    return ImageFont.truetype(path, size)
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)  # shaping costs more than drawing
+
+
+def font_pixels(size):
+    """A font's size in whole pixels, the large ones in larger steps, so that opened fonts are found again."""
+    size = max(6, round(size))
+    return size if size < 32 else size // 2 * 2 if size < 64 else size // 4 * 4
+
+
+@functools.lru_cache(maxsize=100_000)
+def ink(path, size, text):
+    """(left, top, right, bottom) of a text's ink in pixels."""
+    return font(path, size).getbbox(text)
+
+
+@functools.lru_cache(maxsize=100_000)
+def advance(path, size, character):
+    return font(path, size).getlength(character)
+
+
+@functools.lru_cache(maxsize=1)
+def noise():
+    """A store of grain: normal values of spread 64. Drawing fresh ones would cost more than the picture."""
+    return np.clip(np.random.default_rng(1).normal(0, 64, 3_000_000), -300, 300).astype(np.int16)
 
 
 def pick_font(r, text):
@@ -81,7 +104,7 @@ class Canvas:
 
     def __init__(self, r, height, width, ground=None):
         self.r, self.height, self.width = r, height, width
-        self.scale = r.choice((1, 2, 2, 3, 4))
+        self.scale = r.choice((1, 1, 2, 2, 2, 3) if height * width < 60_000 else (1, 1, 1, 2))
         self.image = ground_of(r, width * self.scale, height * self.scale, ground)
         self.draw = ImageDraw.Draw(self.image)
         self.tags = []
@@ -115,19 +138,20 @@ class Canvas:
 
     def text_size(self, text, path, size):
         """Width and height of the ink, in units."""
-        b = font(path, max(6, round(size * self.scale))).getbbox(text)
+        b = ink(path, font_pixels(size * self.scale), text)
         return (b[2] - b[0]) / self.scale, (b[3] - b[1]) / self.scale
 
     def text(self, x, y, text, path, size, colour, characters=True):
         """Text whose ink begins at x, y; returns the ink's box. Tags every character, unless it is mere decoration."""
-        f, k = font(path, max(6, round(size * self.scale))), self.scale
-        b = f.getbbox(text)
-        self.draw.text((x * k - b[0], y * k - b[1]), text, font=f, fill=colour)
+        pixels, k = font_pixels(size * self.scale), self.scale
+        b = ink(path, pixels, text)
+        self.draw.text((x * k - b[0], y * k - b[1]), text, font=font(path, pixels), fill=colour)
         box = (x, y, x + (b[2] - b[0]) / k, y + (b[3] - b[1]) / k)
         if characters:
-            left = x
-            for i, c in enumerate(text):
-                right = x + (f.getlength(text[: i + 1]) - b[0]) / k
+            left, pen = x, -b[0]
+            for c in text:
+                pen += advance(path, pixels, c)
+                right = x + pen / k
                 if c != " ":
                     self.tag((left, y, right, box[3]), "char:" + c)
                 left = right
@@ -146,7 +170,7 @@ class Canvas:
         """uint8 [height, width, 3]: scaled down, and worn as pictures from elsewhere are."""
         r, image = self.r, self.image
         if damage and r.random() < 0.12:
-            image = image.filter(ImageFilter.GaussianBlur(r.uniform(0.2, 0.6) * self.scale))
+            image = image.filter(ImageFilter.BoxBlur(r.uniform(0.2, 0.6) * self.scale))
         if self.scale != 1:
             image = image.resize(
                 (self.width, self.height), r.choice((Image.BICUBIC, Image.BICUBIC, Image.LANCZOS, Image.BOX))
@@ -155,14 +179,14 @@ class Canvas:
             buffer = io.BytesIO()
             image.save(buffer, "JPEG", quality=r.randint(35, 92), subsampling=r.choice((0, 2)))
             image = Image.open(buffer).convert("RGB")
-        pixels = np.asarray(image, dtype=np.uint8)
-        if damage and r.random() < 0.2:
-            noise = np.random.default_rng(r.getrandbits(32)).normal(0, r.uniform(1, 9), pixels.shape)
-            pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
         if damage and r.random() < 0.15:  # light and contrast of a photograph of a screen
-            pixels = np.clip(
-                (pixels.astype(np.float32) - 128) * r.uniform(0.8, 1.1) + 128 + r.uniform(-12, 12), 0, 255
-            ).astype(np.uint8)
+            gain, shift = r.uniform(0.8, 1.1), r.uniform(-12, 12) + 128
+            image = image.point([max(0, min(255, round((v - 128) * gain + shift))) for v in range(256)] * 3)
+        pixels = np.asarray(image, dtype=np.uint8)
+        if damage and r.random() < 0.15:
+            first = r.randrange(noise().size - pixels.size)
+            grain = (noise()[first : first + pixels.size].reshape(pixels.shape) * np.int16(r.randint(1, 8))) >> 6
+            pixels = np.clip(pixels + grain, 0, 255).astype(np.uint8)
         return pixels
 
 
@@ -193,23 +217,22 @@ def ground_of(r, width, height, colour=None):
     if kind < 0.55 or colour is not None and kind < 0.85:
         return Image.new("RGB", (width, height), base)
     other = near(r, base, 22)
-    if kind < 0.72:  # gradient along any direction
-        angle = r.uniform(0, 2 * math.pi)
-        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-        t = x / width * math.cos(angle) + y / height * math.sin(angle)
-        t = (t - t.min()) / max(1e-6, float(t.max() - t.min()))
-    elif kind < 0.88:  # clouds: small noise enlarged, like an out-of-focus wall
-        coarse = np.random.default_rng(r.getrandbits(32)).random((r.randint(3, 9), r.randint(3, 9))).astype(np.float32)
-        t = (
-            np.asarray(
-                Image.fromarray((coarse * 255).astype(np.uint8)).resize((width, height), Image.BICUBIC), np.float32
-            )
-            / 255
-        )
-    else:  # ruled or dotted paper
-        step, t = max(4, width // r.randint(6, 20)), np.zeros((height, width), np.float32)
-        t[::step] = 1
-        if r.random() < 0.5:
-            t[:, ::step] = 1
-    a, b = np.array(base, np.float32), np.array(other, np.float32)
-    return Image.fromarray((a + (b - a) * t[..., None]).clip(0, 255).astype(np.uint8))
+    if kind < 0.88:  # a gradient along any direction, or clouds, like an out-of-focus wall: a few pixels, enlarged
+        if kind < 0.72:
+            a = r.uniform(0, 2 * math.pi)
+            corners = [x * math.cos(a) + y * math.sin(a) for y in (-1, 1) for x in (-1, 1)]
+            shares, across = [(c / 1.42 + 1) / 2 for c in corners], 2
+        else:
+            across = r.randint(3, 8)
+            shares = [r.random() for _ in range(across * r.randint(3, 8))]
+        few = Image.new("RGB", (across, len(shares) // across))
+        few.putdata([tuple(round(x + (y - x) * t) for x, y in zip(base, other)) for t in shares])
+        return few.resize((width, height), Image.BILINEAR if across == 2 else Image.BICUBIC)
+    image = Image.new("RGB", (width, height), base)  # ruled or squared paper
+    draw, step = ImageDraw.Draw(image), max(4, width // r.randint(6, 20))
+    for y in range(0, height, step):
+        draw.line((0, y, width, y), fill=other)
+    if r.random() < 0.5:
+        for x in range(0, width, step):
+            draw.line((x, 0, x, height), fill=other)
+    return image

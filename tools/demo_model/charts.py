@@ -1,8 +1,8 @@
-"""Charts: bars (standing, lying), lines and pies, drawn here in many styles and, where matplotlib is installed, by it
-too.
+"""Charts: bars (standing, lying), lines and pies, drawn here in many styles.
 
 One drawing program's look was the feasibility study's main fault: a model that read its charts perfectly guessed those
-of others. Debian's python3-matplotlib gives the second look; without it a run says so once and draws everything itself.
+of others. The second look is matplotlib's (draw_matplotlib), which takes as long as thirty of ours: it draws ahead of
+training only.
 Facts: type, items (name, value, colour name or None), unit and whether colours tell the items apart.
 """
 import functools
@@ -249,32 +249,7 @@ def draw_matplotlib(r, canvas, kind, items):
     canvas.image.paste(picture)
 
 
-POOL, POOL_SIZE = {}, 40
-
-
-def matplotlib_scene(r, height, width, level, test):
-    """A chart of matplotlib's. One takes as long as thirty of ours, so that training asks six or seven times about
-    each: other questions,
-    other damage. Validation draws each anew, to be the same in every process."""
-    pool = POOL.setdefault((height, width, level), [])
-    if test or len(pool) < POOL_SIZE or r.random() < 0.15:
-        kind, items, one = data(r, level, test)
-        canvas = Canvas(r, height, width)
-        draw_matplotlib(r, canvas, kind, items)
-        scene = Scene("chart", canvas, dict(type=kind, items=items, one_colour=one))
-        if not test:
-            pool.append(scene)
-            if len(pool) > POOL_SIZE:
-                pool.pop(r.randrange(POOL_SIZE))
-        return scene
-    scene = r.choice(pool)
-    scene.canvas.r = r
-    return scene
-
-
 def chart(r, height, width, level, test):
-    if r.random() < 0.3 and matplotlib():
-        return matplotlib_scene(r, height, width, level, test)
     kind, items, one = data(r, level, test)
     ground = tuple(r.randint(25, 60) for _ in range(3)) if r.random() < 0.1 else None
     canvas = Canvas(r, height, width, ground)

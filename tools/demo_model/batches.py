@@ -11,6 +11,7 @@ scenes and asks about each up to three times.
 """
 import os
 import random
+import traceback
 from collections import deque
 
 import numpy as np
@@ -184,7 +185,7 @@ class Batcher:
     def __init__(self, tokenizer_folder, length=512, tags=None, most=7):
         self.tokens, self.length, self.most = Tokens(tokenizer_folder), length, most
         self.tags = {t: i for i, t in enumerate(tags)} if tags else None
-        self.kept = {}
+        self.kept, self.faults = {}, 0
         folder = os.environ.get("QVL_DEMO_POOL", "build/demo_pool")
         self.pool = Pool(folder) if Pool and os.path.isdir(folder) else None
 
@@ -215,14 +216,24 @@ class Batcher:
         """A row and what is on its pictures. A video's row holds videos only."""
         row, scenes = Row(self.tokens, self.length), []
         while True:
-            drawn = self.scene(r, curriculum, size, **how)
+            try:
+                drawn = self.scene(r, curriculum, size, **how)
+                asked = curriculum.order(r, drawn.kind, conversations(r, drawn.scene))
+                aside = talk(r, how.get("test", False)) if r.random() < 0.3 else None
+            except Exception:  # one scene in thousands that cannot be drawn costs that scene, not the batch
+                self.faults += 1
+                if self.faults <= 3:
+                    traceback.print_exc()
+                if self.faults > 10_000:
+                    raise
+                continue
             base, before = row.prefix(r, drawn.scene), row.branches
             row.level = KIND_INDEX[drawn.kind] * (TOP + 2) + drawn.level
-            for c in curriculum.order(r, drawn.kind, conversations(r, drawn.scene)):
+            for c in asked:
                 if row.branches - before < self.most or single:
                     row.add(c, base)
-            if r.random() < 0.3:
-                row.add(talk(r, how.get("test", False)), base)
+            if aside:
+                row.add(aside, base)
             scenes.append(drawn)
             merged = size[0] * size[1] // 1024
             least = 2 * merged + 70 if how.get("kind") != "video" else how["frames"] // 2 * (merged + 10) + 60

@@ -62,7 +62,8 @@ def fast_bfloat16(device):
         return True
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as f:
-            return any(flag in f.read() for flag in ("amx_bf16", "avx512_bf16"))
+            flags = f.read()
+        return any(flag in flags for flag in ("amx_bf16", "avx512_bf16"))
     except OSError:
         return False
 
@@ -393,8 +394,10 @@ def train(run, workers):
     shown = Shown(run)
     saved = validated = last = time.monotonic()
     while run.progress() < 1 and not run.stop:
+        run.mark("waiting")
         tensors, asked, waited, took = loader.next()
-        if a.smoke and shown.steps >= a.smoke and run.times is None:
+        run.mark("draw and copy")
+        if a.smoke and c["step"] >= a.smoke and run.times is None:
             shown.line()
             run.times, run.marked = Counter(), time.monotonic()
         try:
@@ -422,7 +425,8 @@ def train(run, workers):
         if now - saved >= 60 * a.save:
             run.save()
             saved = time.monotonic()
-    shown.line()
+    if shown.steps:
+        shown.line()
 
 
 class Shown:
@@ -534,6 +538,7 @@ def main():
     workers = Workers(a.workers, settings, os.path.join(a.out, "curriculum.json"))  # before torch has any threads
     torch.manual_seed(a.seed)
     torch.set_float32_matmul_precision("high")
+    torch.backends.cuda.enable_cudnn_sdp(False)  # plans anew for each size of batch
     if a.threads:
         torch.set_num_threads(a.threads)
     run = None

@@ -1,37 +1,31 @@
 """Rows of tokens from scenes: one picture's prefix, then as many of its conversations as fit, kept apart by the mask
 (model.visible).
 
-A row is `length` tokens. Per token: `ids`, `labels` (-100 where nothing is asked), `branch` (0: the prefix; each
-conversation has a number of its own), `doc` (which picture of the row), `upward` (whether it sees the prefix) and
-M-RoPE `positions`. Reading a picture once for six or seven questions is what makes training on a CPU possible at all.
+A row is `length` tokens. Per token: `ids`, `branch` (0: the prefix; each conversation has a number of its own), `doc`
+(which picture of the row), `upward` (whether it sees the prefix) and M-RoPE `positions`. Reading a picture once for six
+or seven questions is what makes training on a CPU possible at all.
 
-Worker processes make batches (`Workers`) and read the curriculum from a file that the trainer rewrites.
+Everything that needs a search is found here, in the processes that draw, and handed on as index arrays (`seen`, `take`,
+`present`): on a GPU a search makes the CPU wait. Drawing is what a GPU would wait for, so a process keeps its latest
+scenes and asks about each up to three times.
 """
-import json
-import multiprocessing
 import os
 import random
-import signal
-import time
-from queue import Empty, Full
+import traceback
+from collections import deque
 
 import numpy as np
 
-from curriculum import Curriculum
+import sizes
+from curriculum import KIND_INDEX, TASK_INDEX, TOP
 from pictures import make
 from questions import conversations, talk
 
-SIZES = [
-    (160, 160),
-    (128, 192),
-    (192, 128),
-    (192, 192),
-    (160, 192),
-    (192, 160),
-    (128, 256),
-    (256, 128),
-]  # height, width
-VIDEO = 96
+try:
+    from rendered import Pool
+except ImportError:  # pictures drawn by other programs are a help, not a need
+    Pool = None
+
 SYSTEMS = [
     "You are a helpful assistant.",
     "你是一个有用的助手。",
@@ -39,6 +33,8 @@ SYSTEMS = [
     "请简短回答。",
     "Answer briefly.",
 ]
+KEPT, ASKED = 40, 3  # scenes a process keeps for each size, and how often one is asked about
+RENDERED = 0.18  # share of pictures from the pool of other programs', of the kinds it has
 
 
 class Tokens:
@@ -82,7 +78,7 @@ class Row:
     def __init__(self, tokens, length):
         self.t, self.length = tokens, length
         self.data = {f: [] for f in self.FIELDS}
-        self.branches, self.docs, self.asked = 0, 0, []
+        self.branches, self.docs, self.asked, self.level = 0, 0, [], 0
 
     def room(self):
         return self.length - len(self.data["ids"])
@@ -119,11 +115,12 @@ class Row:
             text([t.start] + t.encode("system\n" + r.choice(SYSTEMS)) + [t.end] + t.newline)
         text([t.start] + t.encode("user\n"))
         if scene.frames is None:
-            picture(t.image, scene.height // 32, scene.width // 32)
+            for _ in range(2 if getattr(scene, "pair", None) is not None else 1):
+                picture(t.image, scene.height // 32, scene.width // 32)
         else:
             for seconds in scene.times:
                 text(t.encode("<%.1f seconds>" % seconds))
-                picture(t.video, VIDEO // 32, VIDEO // 32)
+                picture(t.video, scene.height // 32, scene.width // 32)
         self.docs += 1
         self.put(ids, [-100] * len(ids), 0, 1, positions)
         return following
@@ -153,7 +150,9 @@ class Row:
         self.put(
             ids, labels, self.branches, 0 if conversation.alone else 1, [(start + i,) * 3 for i in range(len(ids))]
         )
-        self.asked.append((conversation.task, conversation.language, first, len(self.data["ids"]), conversation.region))
+        self.asked.append(
+            (conversation.task, conversation.language, first, len(self.data["ids"]), conversation.region, self.level)
+        )
         return True
 
     def finish(self):
@@ -165,103 +164,148 @@ class Row:
         return out
 
 
-class Batcher:
-    def __init__(self, tokenizer_folder, length=320):
-        self.tokens, self.length = Tokens(tokenizer_folder), length
+class Drawn:
+    """A scene ready to be asked about: its pixels are taken once, and the large picture behind them let go."""
 
-    def row(self, r, curriculum, size, kind=None, level=None, test=False, frames=4, single=False):
-        """A row and its scenes. A video's row holds videos only."""
+    def __init__(self, scene, kind, level):
+        self.scene, self.kind, self.level, self.uses = scene, kind, level, 0
+        self.pair = getattr(scene, "pair", None)
+        if scene.frames is None:
+            self.pictures = [np.ascontiguousarray(s.pixels) for s in ((scene,) if self.pair is None else (scene, self.pair))]
+            self.tags = [s.tags for s in ((scene,) if self.pair is None else (scene, self.pair))]
+        for s in (scene, self.pair):
+            canvas = getattr(s, "canvas", None)
+            if canvas is not None:
+                canvas.image = canvas.draw = None
+
+
+class Batcher:
+    """Batches from one stream of random numbers. `tags`: the names of the vision labels, or None for none."""
+
+    def __init__(self, tokenizer_folder, length=512, tags=None, most=7):
+        self.tokens, self.length, self.most = Tokens(tokenizer_folder), length, most
+        self.tags = {t: i for i, t in enumerate(tags)} if tags else None
+        self.kept, self.faults = {}, 0
+        folder = os.environ.get("QVL_DEMO_POOL", "build/demo_pool")
+        self.pool = Pool(folder) if Pool and os.path.isdir(folder) else None
+
+    def draw(self, r, curriculum, size, kind, level, test, frames):
+        level = level or curriculum.pick_level(r, kind)
+        scene = None
+        if self.pool and not test and kind != "video" and r.random() < RENDERED:
+            scene = self.pool.scene(r, kind, *size)
+            level = TOP + 1 if scene is not None else level  # has no level: counts for none
+        scene = scene if scene is not None else make(r, kind, *size, level, test, frames)
+        return Drawn(scene, kind, level)
+
+    def scene(self, r, curriculum, size, kind=None, level=None, test=False, frames=4, reuse=0.0):
+        """A fresh scene, or with probability `reuse` one of the latest of this size."""
+        kept = self.kept.setdefault((size, kind == "video", frames if kind == "video" else 0), deque(maxlen=KEPT))
+        if kept and r.random() < reuse:
+            drawn = kept[r.randrange(len(kept))]
+        else:
+            drawn = self.draw(r, curriculum, size, kind or curriculum.pick_kind(r, video=False), level, test, frames)
+            if reuse:
+                kept.append(drawn)
+        drawn.uses += 1
+        if drawn.uses >= ASKED and drawn in kept:
+            kept.remove(drawn)
+        return drawn
+
+    def row(self, r, curriculum, size, single=False, **how):
+        """A row and what is on its pictures. A video's row holds videos only."""
         row, scenes = Row(self.tokens, self.length), []
-        kind = kind or curriculum.pick_kind(r, video=False)
         while True:
-            h, w = (VIDEO, VIDEO) if kind == "video" else size
-            scene = make(r, kind, h, w, level or curriculum.pick_level(r, kind), test, frames)
-            base, before = row.prefix(r, scene), row.branches
-            for c in curriculum.order(r, kind, conversations(r, scene)):
-                row.add(c, base)
-            if r.random() < 0.3:
-                row.add(talk(r, test), base)
-            scenes.append(scene)
-            least = (h // 32) * (w // 32) + 70 if kind != "video" else frames // 2 * (9 + 10) + 60
+            try:
+                drawn = self.scene(r, curriculum, size, **how)
+                asked = curriculum.order(r, drawn.kind, conversations(r, drawn.scene))
+                aside = talk(r, how.get("test", False)) if r.random() < 0.3 else None
+            except Exception:  # one scene in thousands that cannot be drawn costs that scene, not the batch
+                self.faults += 1
+                if self.faults <= 3:
+                    traceback.print_exc()
+                if self.faults > 10_000:
+                    raise
+                continue
+            base, before = row.prefix(r, drawn.scene), row.branches
+            row.level = KIND_INDEX[drawn.kind] * (TOP + 2) + drawn.level
+            for c in asked:
+                if row.branches - before < self.most or single:
+                    row.add(c, base)
+            if aside:
+                row.add(aside, base)
+            scenes.append(drawn)
+            merged = size[0] * size[1] // 1024
+            least = 2 * merged + 70 if how.get("kind") != "video" else how["frames"] // 2 * (merged + 10) + 60
             if single or row.room() < least or row.branches == before:
                 return row, scenes
-            kind = kind if kind == "video" else curriculum.pick_kind(r, video=False)
 
     def batch(self, r, curriculum, rows, videos=0, size=None, **how):
-        """rows with pictures of one size and `videos` rows of videos of one length, as numpy arrays."""
-        size, frames = size or r.choices(SIZES, (6, 2, 2, 2, 1, 1, 0.7, 0.7))[0], r.choice((2, 4, 4, 6, 8))
-        made, pictures, clips = [], [], []
+        """rows with pictures of one size and `videos` rows of videos of one length and size, as numpy arrays."""
+        size, frames = size or sizes.pick(r), r.choice((2, 4, 4, 6, 8))
+        side = r.choices(list(sizes.VIDEOS), list(sizes.VIDEOS.values()))[0]
+        made, drawn, clips = [], [], []
         for i in range(rows + videos):
+            video = i >= rows
             row, scenes = self.row(
-                r, curriculum, size, **({**how, "kind": "video"} if i >= rows else how), frames=frames
+                r,
+                curriculum,
+                (side, side) if video else size,
+                **({**how, "kind": "video"} if video else how),
+                frames=frames,
             )
             made.append(row)
-            (clips if i >= rows else pictures).extend(scenes)
+            (clips if video else drawn).extend(scenes)
         done = [row.finish() for row in made]
         out = {f: np.stack([d[f] for d in done]) for f in Row.FIELDS}
+        pictures, tags = [p for d in drawn for p in d.pictures], [t for d in drawn for t in d.tags]
+        out["pictures"] = np.stack(pictures) if pictures else None
+        out["videos"] = np.stack([d.scene.frames for d in clips]) if clips else None
         out["asked"] = [row.asked for row in made]
-        out["pictures"] = np.stack([s.pixels for s in pictures]) if pictures else None
-        out["videos"] = np.stack([s.frames for s in clips]) if clips else None
-        out["tags"] = [s.tags for s in pictures]
+        out["present"] = present(tags, self.tags, *size) if self.tags and pictures else None
+        out.update(self.indexes(out, made))
         return out
 
+    def indexes(self, out, made):
+        """seen: places of visual tokens; take: places whose next token counts, with `target`, that token, and
+        `question`, the question it belongs to; question_task, question_level, question_slack: of every question."""
+        ids, labels = out["ids"], out["labels"].copy()
+        labels[:, 0] = -100
+        take = np.nonzero(labels.reshape(-1) >= 0)[0]
+        number, count, task, level, slack = np.zeros(ids.shape, np.int32), 0, [], [], []
+        for i, row in enumerate(made):
+            for name, _, first, end, region, at_level in row.asked:
+                number[i, first:end] = count
+                count += 1
+                task.append(TASK_INDEX.get(name, len(TASK_INDEX)))
+                level.append(at_level)
+                slack.append(0 if not region else 2 if "box" in region else 1)
+        return dict(
+            seen=np.nonzero(((ids == self.tokens.image) | (ids == self.tokens.video)).reshape(-1))[0].astype(np.int32),
+            take=(take - 1).astype(np.int32),
+            target=labels.reshape(-1)[take].astype(np.int32),
+            question=number.reshape(-1)[take],
+            question_task=np.array(task, np.int32),
+            question_level=np.array(level, np.int32),
+            question_slack=np.array(slack, np.int32),
+        )
 
-def work(seed, folder, length, rows, videos, curriculum_file, kinds, queue):
-    """A worker process: batches without end, by the newest curriculum."""
-    os.nice(5)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's: it saves, then stops its workers
-    parent, r, batcher, stamp, curriculum = (
-        os.getppid(),
-        random.Random(seed),
-        Batcher(folder, length),
-        None,
-        Curriculum(kinds=kinds),
-    )
-    while os.getppid() == parent:
-        try:
-            now = os.stat(curriculum_file).st_mtime_ns
-            if now != stamp:
-                with open(curriculum_file, encoding="utf-8") as f:
-                    curriculum, stamp = Curriculum(json.load(f), kinds), now
-        except FileNotFoundError:
-            pass  # not written yet: begin from nothing
-        only_video = kinds == ["video"]
-        batch = batcher.batch(r, curriculum, 0 if only_video else rows, rows if only_video else videos)
-        while os.getppid() == parent:  # a trainer that was killed takes no more
-            try:
-                queue.put(batch, timeout=5)
-                break
-            except Full:
+
+def present(batch_tags, index, height, width):
+    """What lies under each 16-pixel patch: the places of the ones in an array [pictures, merged tokens, 4 quadrants,
+    tags]."""
+    gh, gw, n, out = height // 16, width // 16, len(index), []
+    for p, tags in enumerate(batch_tags):
+        for x1, y1, x2, y2, name in tags:
+            j = index.get(name)
+            if j is None:
                 continue
-    os._exit(0)  # without waiting for a reader of the queue
-
-
-class Workers:
-    """Batches from `count` processes."""
-
-    def __init__(self, count, folder, length, rows, videos, curriculum_file, kinds=None, seed=None):
-        context = multiprocessing.get_context("spawn")  # fork and threads of torch do not agree
-        self.queue = context.Queue(2 * count + 2)
-        seed = seed if seed is not None else time.time_ns() % 1_000_000_007
-        self.processes = [
-            context.Process(
-                target=work,
-                args=(seed + 7919 * i, folder, length, rows, videos, curriculum_file, kinds, self.queue),
-                daemon=True,
-            )
-            for i in range(count)
-        ]
-        for p in self.processes:
-            p.start()
-
-    def next(self):
-        while True:
-            try:
-                return self.queue.get(timeout=60)
-            except Empty as e:
-                if not all(p.is_alive() for p in self.processes):
-                    raise RuntimeError("a process that draws pictures ended; its message is above") from e
-
-    def stop(self):
-        for p in self.processes:
-            p.terminate()
+            least = 0.25 * min(max(1e-3, (x2 - x1) * (y2 - y1)), 256.0)
+            for cy in range(max(0, int(y1 // 16)), min(gh, int(y2 // 16) + 1)):
+                tall = min(y2, cy * 16 + 16) - max(y1, cy * 16)
+                for cx in range(max(0, int(x1 // 16)), min(gw, int(x2 // 16) + 1)):
+                    wide = min(x2, cx * 16 + 16) - max(x1, cx * 16)
+                    if tall > 0 and wide > 0 and wide * tall >= least:
+                        cell = (p * (gh * gw // 4) + cy // 2 * (gw // 2) + cx // 2) * 4 + cy % 2 * 2 + cx % 2
+                        out.append(cell * n + j)
+    return np.unique(np.array(out, np.int32))

@@ -1,6 +1,6 @@
 """What to train on next: the tasks furthest from learnt, simple ones first.
 
-Accuracies on the validation set, by task, move two things:
+Accuracies on the questions just trained on, by task, move two things (they cost nothing, and come by the ten thousand):
 
 - weights. A task's weight falls from 1 to 0.12 as its accuracy rises to 1 (what is learnt is kept warm, not forgotten),
   and stays at 0.25
@@ -56,8 +56,8 @@ NEEDS = {  # task -> what must be learnt to NEEDED first
     "vid_desc": ("vid_obj",),
 }
 NEEDED, KEEP, WAIT, PASS, TOP = 0.5, 0.12, 0.25, 0.75, 6
+APART = ("chat", "refuse")  # asked without regard to the kind of picture (smalltalk.py)
 KIND_SHARE = dict(objects=3.0, text=2.5, sums=1.0, chart=1.5, window=1.5, table=0.8, page=0.7, video=1.0)
-
 
 class Curriculum:
     """Weights and levels. Plain data in and out (state), so that worker processes read it from a file."""
@@ -67,9 +67,15 @@ class Curriculum:
         state = state or {}
         self.accuracy = dict(state.get("accuracy", {}))
         self.levels = {k: state.get("levels", {}).get(k, 1) for k in TASKS}
+        self.share = state.get("share", 1.0)  # of the rows of a step: less where the GPU's memory did not hold them
+        self.label = state.get("label", True)  # whether the vision labels are wanted still
 
     def state(self):
-        return {"accuracy": self.accuracy, "levels": self.levels}
+        return {"accuracy": self.accuracy, "levels": self.levels, "share": self.share, "label": self.label}
+
+    def to_the_top(self):
+        """Every kind at its full difficulty: what a run ends with."""
+        self.levels = {k: TOP for k in TASKS}
 
     def task_weight(self, task):
         """How eagerly a question of this task is taken, 0.12 to 1."""
@@ -104,21 +110,26 @@ class Curriculum:
             reverse=True,
         )
 
-    def learn(self, measured, at_level):
-        """Takes measured accuracies by task, and by kind at the kind's own level; moves levels. Returns the changes as
-        text."""
-        for task, value in measured.items():
-            old = self.accuracy.get(task)
-            self.accuracy[task] = value if old is None else 0.3 * old + 0.7 * value  # validation sets are small
+    def learn(self, by_task, by_level, least=60):
+        """Takes (right, asked) by task and by (kind, level) since the last time; moves levels. A kind goes up when its
+        questions at its own level are right. Returns the changes as text."""
+        for task, (good, asked) in by_task.items():
+            if asked >= least:
+                old = self.accuracy.get(task)
+                self.accuracy[task] = good / asked if old is None else 0.4 * old + 0.6 * good / asked
         changes = []
-        for kind, value in at_level.items():
-            step = (
-                1 if value >= PASS and self.levels[kind] < TOP else -1 if value < 0.15 and self.levels[kind] > 1 else 0
-            )
+        for kind in self.kinds:
+            good, asked = by_level.get((kind, self.levels[kind]), (0, 0))
+            if asked < least:
+                continue
+            value, level = good / asked, self.levels[kind]
+            step = 1 if value >= PASS and level < TOP else -1 if value < 0.15 and level > 1 else 0
             if step:
                 self.levels[kind] += step
                 changes.append(f"{kind} to level {self.levels[kind]}")
         return ", ".join(changes)
 
 
+KIND_INDEX = {k: i for i, k in enumerate(TASKS)}
+TASK_INDEX = {t: i for i, t in enumerate(dict.fromkeys([*(t for ts in TASKS.values() for t in ts), *APART]))}
 assert set(KINDS) | {"video"} == set(TASKS), "every kind of picture needs its tasks here"

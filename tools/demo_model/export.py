@@ -3,10 +3,11 @@
 
     python3 tools/demo_model/export.py --run RUN --out NEW                 # writes and checks
     python3 tools/demo_model/export.py --run RUN --out models/demo --engine build/release/qwen3vl
+    python3 tools/demo_model/export.py --parts OUT --out models/demo       # from what train.py --export wrote
 
 Writes model.safetensors (bfloat16), config.json, generation_config.json, preprocessor_config.json,
-video_preprocessor_config.json, processor_config.json, the tokenizer's files and chat_template.jinja; all but the
-weights come from --base, whose architecture the run must have. Then checks that transformers loads the folder with
+video_preprocessor_config.json, processor_config.json, the tokenizer's files and chat_template.jinja; config.json comes
+from the folder the run began with, the limits of pictures from sizes.py, the rest from --base. Then checks that transformers loads the folder with
 every weight in place and that its logits equal the trainer's forward (unless
 --no-check), and with --engine that `qwen3vl chat` in float32 gives the same greedy answers as transformers on generated
 pictures.
@@ -25,44 +26,75 @@ import tempfile
 
 import torch
 
+import sizes
+
+PART = 15 << 20  # bytes of a file of weights: some machines give back only small files
 COPIED = [
-    "config.json",
     "generation_config.json",
-    "preprocessor_config.json",
-    "processor_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "chat_template.jinja",
 ]
 
 
-def write_safetensors(path, tensors):
-    """Name -> tensor, as bfloat16. Names are sorted, offsets aligned to 8 bytes by padding the header: the format's own
-    rules."""
+def safetensors(tensors):
+    """The bytes of a file: name -> tensor, as bfloat16. Names are sorted, offsets aligned to 8 bytes by padding the
+    header: the format's own rules."""
     header, blobs, at = {"__metadata__": {"format": "pt"}}, [], 0
     for name in sorted(tensors):
-        data = tensors[name].detach().to(torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes()
+        data = tensors[name].detach().to(torch.bfloat16).cpu().contiguous().view(torch.uint8).numpy().tobytes()
         header[name] = {"dtype": "BF16", "shape": list(tensors[name].shape), "data_offsets": [at, at + len(data)]}
         blobs.append(data)
         at += len(data)
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+    return struct.pack("<Q", len(text)) + text + b"".join(blobs)
 
 
-def write_folder(state, base, out):
+def replace(path, data):
+    with open(path + ".new", "wb") as f:
+        f.write(data)
+    os.replace(path + ".new", path)
+
+
+def write_parts(state, config_folder, tokenizer_folder, out):
+    """weights.part0, weights.part1, ... with the configuration and the tokenizer: enough to go on from (train.py
+    --init) or to make a checkpoint of (--parts)."""
+    data = safetensors(state)
+    for i in range(0, len(data), PART):
+        replace(os.path.join(out, f"weights.part{i // PART}"), data[i : i + PART])
+    for name, folder in (("config.json", config_folder), ("tokenizer.json", tokenizer_folder)):
+        shutil.copy(os.path.join(folder, name), os.path.join(out, name))
+
+
+def write_limits(base, out):
+    """The processor's files, with the sizes of picture that were trained."""
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        with open(os.path.join(base, name), encoding="utf-8") as f:
+            data = json.load(f)
+        data.get("image_processor", data)["size"] = dict(shortest_edge=sizes.PIXELS[0], longest_edge=sizes.PIXELS[1])
+        if "video_processor" in data:
+            limits = dict(shortest_edge=sizes.VIDEO_PIXELS[0], longest_edge=sizes.VIDEO_PIXELS[1])
+            data["video_processor"]["size"] = limits
+        with open(os.path.join(out, name), "w", encoding="utf-8") as f:
+            json.dump(data, f, indent=2)
+            f.write("\n")
+
+
+def write_folder(weights, config_folder, base, out):
     """The checkpoint's files in a new folder `out`."""
     os.makedirs(out)
     for name in COPIED:
         shutil.copy(os.path.join(base, name), os.path.join(out, name))
+    shutil.copy(os.path.join(config_folder, "config.json"), os.path.join(out, "config.json"))
+    write_limits(base, out)
     if os.path.isdir(os.path.join(base, "samples")):  # the page's example pictures travel with the demo model
         shutil.copytree(os.path.join(base, "samples"), os.path.join(out, "samples"))
-    with open(os.path.join(base, "processor_config.json"), encoding="utf-8") as f:
+    with open(os.path.join(out, "processor_config.json"), encoding="utf-8") as f:
         video = json.load(f)["video_processor"]
     with open(os.path.join(out, "video_preprocessor_config.json"), "w", encoding="utf-8") as f:
         json.dump(video, f, indent=1)  # transformers 5 keeps it in processor_config.json only; other engines look here
-    write_safetensors(os.path.join(out, "model.safetensors"), state["model"])
+    replace(os.path.join(out, "model.safetensors"), safetensors(weights))
 
 
 def check_transformers(folder):
@@ -162,20 +194,39 @@ def answer_of(text):
     return data.get("content") or data.get("answer") or data.get("text") or ""
 
 
+def weights_of(a):
+    """The weights by name, and the folder of their config.json."""
+    from model import load_model, read_weights
+
+    if a.parts:
+        return read_weights(a.parts), a.parts
+    state = torch.load(os.path.join(a.run, "state.pt"), map_location="cpu", weights_only=True)
+    weights = state["model"]
+    if a.mean:  # in the order of the parameters: see optimizer.Flat
+        at = 0
+        for name, p in load_model(state["config"], weights=False).named_parameters():
+            weights[name] = state["mean"][at : at + p.numel()].view(p.shape)
+            at += p.numel()
+    return weights, state["config"]
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--run", required=True, help="a folder of train.py")
+    source = p.add_mutually_exclusive_group(required=True)
+    source.add_argument("--run", help="a folder of train.py")
+    source.add_argument("--parts", help="a folder of train.py --export")
+    p.add_argument("--mean", action="store_true", help="with --run: the running mean of the weights")
     p.add_argument("--out", required=True, help="the checkpoint's folder; replaced if it is there")
     p.add_argument("--base", default="models/demo", help="configuration and tokenizer come from here")
     p.add_argument("--no-check", action="store_true", help="write only")
     p.add_argument("--engine", help="the program qwen3vl, to compare answers with transformers")
     p.add_argument("--pictures", type=int, default=8, help="how many answers to compare")
     a = p.parse_args()
-    state = torch.load(os.path.join(a.run, "state.pt"), map_location="cpu", weights_only=True)
+    weights, config_folder = weights_of(a)
     new, old = a.out.rstrip("/") + ".new", a.out.rstrip("/") + ".old"
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    write_folder(state, a.base, new)
+    write_folder(weights, config_folder, a.base, new)
     if not a.no_check:
         check_transformers(new)
     if a.engine:
@@ -184,7 +235,7 @@ def main():
         os.rename(a.out, old)
     os.rename(new, a.out)
     shutil.rmtree(old, ignore_errors=True)
-    print(f"wrote {a.out}: step {state['counts']['step']} of stage {state['stage']}")
+    print(f"wrote {a.out}")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ Why not transformers' own: a training row here holds pictures with several quest
 and positions that its forward does not take; and a row's pictures share one size, so that the vision tower runs as one
 dense batch. tools/demo_model/test_model.py holds the two forwards equal to 1e-3 in float32, plain and packed.
 
-Precision: float32 everywhere, or bfloat16 products under torch.autocast (the caller's); norms, rotary angles and
-softmax statistics stay in float32. CPU and CUDA. Read the architecture beside this code in docs: the vision tower has
+Precision: parameters are float32; `model.dtype` (float32 or bfloat16) is what products and the residual stream are
+computed in. Norms and softmax statistics stay in float32 inside their kernels. CPU and CUDA. Read the architecture beside this code in docs: the vision tower has
 learnt position embeddings (bilinearly resampled) and 2-D rotary ones, gelu-tanh MLPs and 2x2 mergers; the decoder has
 query/key norms, interleaved M-RoPE and DeepStack.
 """
@@ -51,14 +51,28 @@ def rotate(x, cos, sin):
 
 
 def attend(q, k, v, mask):
-    """Attention over [n, heads, tokens, width]; mask is bool [n, 1, tokens, tokens] or None (all see all)."""
+    """Attention over [n, heads, tokens, width]; mask [n, 1, tokens, tokens] is added to the scores, or None (all see
+    all)."""
     if q.is_cuda:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     # On CPUs the backward of scaled_dot_product_attention took two thirds of a step; two products do not.
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
     if mask is not None:
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        scores = scores + mask
     return torch.softmax(scores, -1, dtype=torch.float32).to(v.dtype) @ v
+
+
+class Linear(nn.Linear):
+    """A product in the type of its input. torch.autocast would do it too, but takes norms and sums to float32, and on a
+    GPU a model this narrow spends its time on reading and writing those."""
+
+    def forward(self, x):
+        return F.linear(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
+
+
+class LayerNorm(nn.LayerNorm):
+    def forward(self, x):
+        return F.layer_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
 
 
 class RmsNorm(nn.Module):
@@ -67,26 +81,25 @@ class RmsNorm(nn.Module):
         self.weight, self.eps = nn.Parameter(torch.ones(width)), eps
 
     def forward(self, x):
-        y = x.float()
-        return y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps) * self.weight
+        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps)
 
 
 class VisionAttention(nn.Module):
     def __init__(self, width, heads):
         super().__init__()
-        self.heads, self.qkv, self.proj = heads, nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.heads, self.qkv, self.proj = heads, Linear(width, 3 * width), Linear(width, width)
 
     def forward(self, x, cos, sin):
         n, tokens, width = x.shape
         q, k, v = self.qkv(x).view(n, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
-        y = attend(rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype), v, None)
+        y = attend(rotate(q, cos, sin), rotate(k, cos, sin), v, None)
         return self.proj(y.transpose(1, 2).reshape(n, tokens, width))
 
 
 class VisionMlp(nn.Module):
     def __init__(self, width, inner):
         super().__init__()
-        self.linear_fc1, self.linear_fc2 = nn.Linear(width, inner), nn.Linear(inner, width)
+        self.linear_fc1, self.linear_fc2 = Linear(width, inner), Linear(inner, width)
 
     def forward(self, x):
         return self.linear_fc2(F.gelu(self.linear_fc1(x), approximate="tanh"))
@@ -95,7 +108,7 @@ class VisionMlp(nn.Module):
 class VisionBlock(nn.Module):
     def __init__(self, c):
         super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(c["hidden_size"], 1e-6), nn.LayerNorm(c["hidden_size"], 1e-6)
+        self.norm1, self.norm2 = LayerNorm(c["hidden_size"], 1e-6), LayerNorm(c["hidden_size"], 1e-6)
         self.attn = VisionAttention(c["hidden_size"], c["num_heads"])
         self.mlp = VisionMlp(c["hidden_size"], c["intermediate_size"])
 
@@ -112,8 +125,8 @@ class Merger(nn.Module):
         super().__init__()
         width = 4 * c["hidden_size"]
         self.after, self.width = after, width
-        self.norm = nn.LayerNorm(width if after else c["hidden_size"], 1e-6)
-        self.linear_fc1, self.linear_fc2 = nn.Linear(width, width), nn.Linear(width, c["out_hidden_size"])
+        self.norm = LayerNorm(width if after else c["hidden_size"], 1e-6)
+        self.linear_fc1, self.linear_fc2 = Linear(width, width), Linear(width, c["out_hidden_size"])
 
     def forward(self, x):
         n = x.shape[0]
@@ -127,7 +140,8 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv3d(3, c["hidden_size"], (TIME, PATCH, PATCH), (TIME, PATCH, PATCH))
 
     def forward(self, patches):  # patches come cut out: the convolution is one product
-        return F.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
+        kernel, bias = self.proj.weight.flatten(1).to(patches.dtype), self.proj.bias.to(patches.dtype)
+        return F.linear(patches, kernel, bias)
 
 
 class Vision(nn.Module):
@@ -158,11 +172,12 @@ class Vision(nn.Module):
             self.grids[key] = tuple(t.to(device) for t in (corners, weights, angles.cos(), angles.sin()))
         return self.grids[key]
 
-    def forward(self, frames):
+    def forward(self, frames, dtype=torch.float32):
         """uint8 [n, 1 or 2, H, W, 3] -> tokens [n, merged, width] and the DeepStack features, a list of the same
         shape."""
         corners, weights, cos, sin = self.grid(frames.shape[2] // PATCH, frames.shape[3] // PATCH, frames.device)
-        x = self.patch_embed(patchify(frames)) + (self.pos_embed(corners) * weights[:, :, None]).sum(0)
+        x = self.patch_embed(patchify(frames).to(dtype)) + (self.pos_embed(corners) * weights[:, :, None]).sum(0).to(dtype)
+        cos, sin = cos.to(dtype), sin.to(dtype)
         deep, taps = [], list(self.c["deepstack_visual_indexes"])
         for i, block in enumerate(self.blocks):
             x = block(x, cos, sin)
@@ -180,17 +195,17 @@ class Attention(nn.Module):
             c["num_attention_heads"],
             c["num_key_value_heads"],
         )
-        self.q_proj = nn.Linear(width, self.nh * self.d, bias=False)
-        self.k_proj = nn.Linear(width, self.nk * self.d, bias=False)
-        self.v_proj = nn.Linear(width, self.nk * self.d, bias=False)
-        self.o_proj = nn.Linear(self.nh * self.d, width, bias=False)
+        self.q_proj = Linear(width, self.nh * self.d, bias=False)
+        self.k_proj = Linear(width, self.nk * self.d, bias=False)
+        self.v_proj = Linear(width, self.nk * self.d, bias=False)
+        self.o_proj = Linear(self.nh * self.d, width, bias=False)
         self.q_norm, self.k_norm = RmsNorm(self.d, c["rms_norm_eps"]), RmsNorm(self.d, c["rms_norm_eps"])
 
     def forward(self, x, cos, sin, mask):
         n, tokens, _ = x.shape
         v = self.v_proj(x).view(n, tokens, self.nk, self.d).transpose(1, 2)
-        q = rotate(self.q_norm(self.q_proj(x).view(n, tokens, self.nh, self.d)).transpose(1, 2), cos, sin).to(v.dtype)
-        k = rotate(self.k_norm(self.k_proj(x).view(n, tokens, self.nk, self.d)).transpose(1, 2), cos, sin).to(v.dtype)
+        q = rotate(self.q_norm(self.q_proj(x).view(n, tokens, self.nh, self.d)).transpose(1, 2), cos, sin)
+        k = rotate(self.k_norm(self.k_proj(x).view(n, tokens, self.nk, self.d)).transpose(1, 2), cos, sin)
         group = self.nh // self.nk
         if group > 1:
             k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
@@ -200,9 +215,9 @@ class Attention(nn.Module):
 class Mlp(nn.Module):
     def __init__(self, c):
         super().__init__()
-        self.gate_proj = nn.Linear(c["hidden_size"], c["intermediate_size"], bias=False)
-        self.up_proj = nn.Linear(c["hidden_size"], c["intermediate_size"], bias=False)
-        self.down_proj = nn.Linear(c["intermediate_size"], c["hidden_size"], bias=False)
+        self.gate_proj = Linear(c["hidden_size"], c["intermediate_size"], bias=False)
+        self.up_proj = Linear(c["hidden_size"], c["intermediate_size"], bias=False)
+        self.down_proj = Linear(c["intermediate_size"], c["hidden_size"], bias=False)
 
     def forward(self, x):
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
@@ -253,7 +268,7 @@ class Inner(nn.Module):
 class DemoModel(nn.Module):
     def __init__(self, config):
         super().__init__()
-        self.config, self.model = config, Inner(config)
+        self.config, self.model, self.dtype = config, Inner(config), torch.float32
         for name, p in self.named_parameters():  # norms keep their ones, biases begin at nought
             if p.ndim >= 2:
                 nn.init.normal_(p, std=config["text_config"].get("initializer_range", 0.02))
@@ -265,24 +280,29 @@ class DemoModel(nn.Module):
 
         batch: tensors ids, branch, upward, doc [rows, tokens], positions [rows, 3, tokens], pictures uint8 [n, H, W, 3]
         or None, videos uint8 [n, frames, H, W, 3] or None. Visual tokens of all rows take the features in order,
-        pictures before videos.
+        pictures before videos; `seen` (optional) are their places in ids.view(-1): looking for them here would make the
+        CPU wait for the GPU.
         """
         language = self.model.language_model
         ids = batch["ids"]
         features, deep = [], []
         for frames in self.frames(batch):
-            tokens, taps = self.model.visual(frames)
+            tokens, taps = self.model.visual(frames, self.dtype)
             features.append(tokens)
             deep.append(taps)
-        x = language.embed_tokens(ids)
+        x = language.embed_tokens(ids).to(self.dtype)
         rows, tokens, width = x.shape
-        seen = (ids == self.config["image_token_id"]) | (ids == self.config["video_token_id"])
-        at = seen.view(-1).nonzero().view(-1)
+        at = batch.get("seen")
+        if at is None:
+            visual = (ids == self.config["image_token_id"]) | (ids == self.config["video_token_id"])
+            at = visual.view(-1).nonzero().view(-1)
         if features:
             flat = torch.cat([f.reshape(-1, width) for f in features]).to(x.dtype)
             x = x.view(-1, width).index_copy(0, at, flat).view(rows, tokens, width)
-        cos, sin = language.angles(batch["positions"])
-        mask = visible(batch)
+        cos, sin = (t.to(self.dtype) for t in language.angles(batch["positions"]))
+        seen = visible(batch)
+        mask = torch.zeros(seen.shape, dtype=self.dtype, device=seen.device)
+        mask.masked_fill_(~seen, torch.finfo(self.dtype).min)
         for i, layer in enumerate(language.layers):
             x = layer(x, cos, sin, mask)
             if deep and i < len(deep[0]):
@@ -300,7 +320,7 @@ class DemoModel(nn.Module):
             yield batch["videos"].reshape(n * t // TIME, TIME, h, w, 3)
 
     def logits(self, hidden):
-        return F.linear(hidden, self.model.language_model.embed_tokens.weight)
+        return F.linear(hidden, self.model.language_model.embed_tokens.weight.to(hidden.dtype))
 
 
 def visible(batch):
@@ -318,16 +338,31 @@ def load_model(folder, weights=True):
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
         model = DemoModel(json.load(f))
     if weights:
-        model.load_state_dict(read_safetensors(os.path.join(folder, "model.safetensors")))
+        model.load_state_dict(read_weights(folder))
     return model
 
 
-def read_safetensors(path):
-    """Name -> float32 tensor. The format is a length, a JSON header and the bytes; reading it here spares a
-    dependency."""
-    with open(path, "rb") as f:
-        (size,) = struct.unpack("<Q", f.read(8))
-        header, data = json.loads(f.read(size)), bytearray(f.read())
+def read_weights(folder):
+    """Name -> float32 tensor of a folder's model.safetensors, or of the weights.part0, weights.part1, ... that a run
+    wrote."""
+    path = os.path.join(folder, "model.safetensors")
+    if os.path.exists(path):
+        return read_safetensors([path])
+    names = [n for n in os.listdir(folder) if n.startswith("weights.part")]
+    if not names:
+        raise FileNotFoundError(f"neither model.safetensors nor weights.part0 in {folder}")
+    return read_safetensors([os.path.join(folder, n) for n in sorted(names, key=lambda n: int(n[12:]))])
+
+
+def read_safetensors(paths):
+    """Name -> float32 tensor of one file, given whole or in parts. The format is a length, a JSON header and the bytes;
+    reading it here spares a dependency."""
+    data = bytearray()
+    for path in paths:
+        with open(path, "rb") as f:
+            data += f.read()
+    (size,) = struct.unpack("<Q", data[:8])
+    header, data = json.loads(data[8 : 8 + size]), data[8 + size :]
     header.pop("__metadata__", None)
     return {
         name: torch.frombuffer(

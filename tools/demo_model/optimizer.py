@@ -1,8 +1,10 @@
-"""Muon for matrices, AdamW for the rest.
+"""Muon for matrices, AdamW for the rest, and the running mean of the weights.
 
 Muon (K. Jordan, 2024): the momentum of a matrix is made nearly orthogonal by five Newton-Schulz steps before it is
 added, which in the feasibility study was what made a model this small learn to look. Written out here because torch has
 it from 2.9 only, and because its own works in bfloat16, which many CPUs do slowly.
+
+Nothing here waits for the GPU: what depends on a gradient's value is decided there.
 """
 import torch
 
@@ -36,21 +38,53 @@ class Muon(torch.optim.Optimizer):
                 self._step(ps, group, 0.2 * max(shape) ** 0.5)
 
     def _step(self, ps, group, scale):
-        """scale makes the update as large as AdamW's, so that learning rates carry over."""
-        updates = []
-        for p in ps:
-            state = self.state[p]
-            if not state:
-                state["momentum"] = torch.zeros_like(p)
-            state["momentum"].lerp_(p.grad, 1 - group["momentum"])
-            updates.append(p.grad.lerp(state["momentum"], group["momentum"]))
-        for p, update in zip(ps, orthogonal(torch.stack(updates))):
-            p.mul_(1 - group["lr"] * group["weight_decay"])
-            p.add_(update, alpha=-group["lr"] * scale)
+        """scale makes the update as large as AdamW's, so that learning rates carry over. The first matrix of a shape
+        keeps the momentum of all."""
+        state, gradient = self.state[ps[0]], torch.stack([p.grad for p in ps])
+        if not state:
+            state["momentum"] = torch.zeros_like(gradient)
+        state["momentum"].lerp_(gradient, 1 - group["momentum"])
+        update = orthogonal(gradient.lerp_(state["momentum"], group["momentum"]))
+        torch._foreach_mul_(ps, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(ps, list(update.unbind(0)), alpha=-group["lr"] * scale)
+
+
+class Flat:
+    """All parameters in one piece of memory, and all gradients in another, so that clipping, the running mean and the
+    choice between the two are one operation each. `mean` is the running mean."""
+
+    def __init__(self, parameters):
+        parameters = list(parameters)
+        self.weights = torch.cat([p.detach().float().reshape(-1) for p in parameters])
+        self.gradient = torch.zeros_like(self.weights)
+        self.mean, self.steps, at = self.weights.clone(), 0, 0
+        for p in parameters:
+            p.data = self.weights[at : at + p.numel()].view(p.shape)
+            p.grad = self.gradient[at : at + p.numel()].view(p.shape)
+            at += p.numel()
+
+    def clip(self, most=1.0):
+        """Scales the gradient to a norm of at most `most`; one that is not finite becomes nought. Returns 1 where that
+        happened, as a tensor."""
+        norm = self.gradient.norm()
+        good = torch.isfinite(norm)
+        self.gradient.mul_(torch.where(good, (most / (norm + 1e-6)).clamp(max=1), torch.zeros_like(norm)))
+        self.gradient.nan_to_num_(0.0, 0.0, 0.0)
+        return (~good).float()
+
+    def average(self, decay=0.999):
+        self.steps += 1
+        self.mean.lerp_(self.weights, 1 - min(decay, (1 + self.steps) / (10 + self.steps)))
+
+    def swap(self):
+        """Exchanges the weights and their mean."""
+        kept = self.weights.clone()
+        self.weights.copy_(self.mean)
+        self.mean.copy_(kept)
 
 
 def optimizers(model, head, lr, vision_lr):
-    """[Muon, AdamW] over the model and the tag head. vision_lr scales the vision blocks' rate (0.3 once they are
+    """[Muon, AdamW] over the model and the tag head. vision_lr scales the vision blocks' rate (0.3 to 0.5 once they are
     trained)."""
     text, vision, tables, small = [], [], [], []
     for name, p in model.named_parameters():

@@ -146,6 +146,6 @@ def smalltalk(r, test=False):
 
         return "refuse", language, say(r, r.choice(("describe", "count", "read")), language), NO_PICTURE[language], True
     while True:
-        question = r.choice(REQUESTS[language]).format(r.choice(TOPICS[language]))
+        question = r.choice(REQUESTS[language]).replace("{}", r.choice(TOPICS[language]))  # some name it twice
         if held_out(question, 6) == test:
             return "refuse", language, careless(r, question, language), SORRY[language], r.random() < 0.6

@@ -3,67 +3,63 @@ right ones before.
 
 It is a little kinder than real generation (tools/demo_model/evaluate.py), since a wrong token does not lead the next ones
 astray; for answers with coordinates the likeliest tokens are read as text and judged by the region, as everywhere
-(tools/demo_model/scoring.py).
+(tools/demo_model/scoring.py). The set is made once for a run, by a process of its own.
 """
+import os
+import pickle
 import random
 
 import numpy as np
+import torch
 
 import scoring
-from batches import SIZES, Batcher
-from curriculum import Curriculum
+import sizes
+from batches import Batcher
+from curriculum import TOP, Curriculum
 
 SEED = 12345
 LENGTH = 640  # long enough for every conversation of a picture
+ROWS = 8
 
 
-def batches(folder, curriculum, pictures, kinds):
-    """(kind, at its level?, batch) for all kinds: half at level 6, half at the curriculum's level, always the same at
-    the same level."""
-    batcher, fresh, cached = Batcher(folder, LENGTH), Curriculum(), batches.cache
+def write_batches(path, folder, pictures, kinds):
+    """Makes the set, `pictures` of each kind at full difficulty, and writes it to `path`: for a process of its own."""
+    os.nice(5)
+    batcher, fresh, made = Batcher(folder, LENGTH), Curriculum(), []
     for kind in kinds:
-        for level, own in ((6, False), (curriculum.levels[kind], True)):
-            key = (folder, kind, level, pictures)
-            if key not in cached:
-                r, made = random.Random(f"{SEED} {kind} {level}"), []
-                for i in range(0, pictures, 8):
-                    rows, size = min(8, pictures - i), SIZES[(i // 8) % 4]
-                    video = kind == "video"
-                    made.append(
-                        batcher.batch(
-                            r,
-                            fresh,
-                            0 if video else rows,
-                            rows if video else 0,
-                            size=size,
-                            kind=kind,
-                            level=level,
-                            test=True,
-                            single=True,
-                        )
-                    )
-                cached[key] = made
-            for batch in cached[key]:
-                yield kind, own, batch
+        for i in range(0, pictures, ROWS):
+            r, rows = random.Random(f"{SEED} {kind} {i}"), min(ROWS, pictures - i)
+            size, video = sizes.pick(r, large=0.4), kind == "video"
+            how = dict(size=size, kind=kind, level=TOP, test=True, single=True)
+            made.append(batcher.batch(r, fresh, 0 if video else rows, rows if video else 0, **how))
+    with open(path + ".new", "wb") as f:
+        pickle.dump(made, f)
+    os.replace(path + ".new", path)
 
 
-batches.cache = {}
+def read_batches(path):
+    """The set, or None where it is not ready yet."""
+    if not os.path.exists(path):
+        return None
+    with open(path, "rb") as f:
+        return pickle.load(f)
 
 
-def measure(model, folder, curriculum, args, to_device):
-    """(Tally by task, accuracy by kind at the curriculum's level)."""
-    tally, own_level, decode = scoring.Tally(), {}, Batcher(folder).tokens.decode
+@torch.no_grad()
+def measure(model, batches, tensors, decode):
+    """Tally by task. tensors: batch -> tensors on the model's device; decode: ids -> text."""
+    tally = scoring.Tally()
     model.eval()
-    for kind, own, batch in batches(folder, curriculum, args.valid_pictures, curriculum.kinds):
-        hidden, _ = model(to_device(batch, args.device))
-        for row, asked in enumerate(batch["asked"]):
-            likeliest = model.logits(hidden[row]).argmax(-1).cpu().numpy()
-            for task, _, first, end, region in asked:
-                at = np.nonzero(batch["labels"][row, first:end] >= 0)[0] + first
-                given, wanted = likeliest[at - 1].tolist(), batch["labels"][row, at].tolist()
-                good = given == wanted or bool(region) and scoring.right(decode(given), decode(wanted), region)
-                tally.add(task, good)
-                if own:
-                    own_level.setdefault(kind, []).append(good)
+    for batch in batches:
+        t = tensors(batch)
+        hidden, _ = model(t)
+        chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, t["take"])
+        given, wanted, question = model.logits(chosen).argmax(-1).cpu().numpy(), batch["target"], batch["question"]
+        asked = [q for row in batch["asked"] for q in row]
+        for i, (task, _, _, _, region, _) in enumerate(asked):
+            at = np.nonzero(question == i)[0]
+            good = np.array_equal(given[at], wanted[at])
+            good = good or bool(region) and scoring.right(decode(given[at].tolist()), decode(wanted[at].tolist()), region)
+            tally.add(task, good)
     model.train()
-    return tally, {k: float(np.mean(v)) for k, v in own_level.items()}
+    return tally

@@ -105,7 +105,8 @@ class Canvas:
     def __init__(self, r, height, width, ground=None):
         self.r, self.height, self.width = r, height, width
         self.scale = r.choice((1, 1, 2, 2, 2, 3) if height * width < 60_000 else (1, 1, 1, 2))
-        self.image = ground_of(r, width * self.scale, height * self.scale, ground)
+        self.ground = ground or tuple(r.randint(232, 255) for _ in range(3))
+        self.image = ground_of(r, width * self.scale, height * self.scale, self.ground, ground is not None)
         self.draw = ImageDraw.Draw(self.image)
         self.tags = []
 
@@ -209,12 +210,28 @@ class Scene:
         return [max(0, min(1000, round(v / s * 100) * 10)) for v, s in zip(box, size)]
 
 
-def ground_of(r, width, height, colour=None):
-    """A ground: plain, a gradient, soft clouds, paper lines or a dotted pattern, always light enough for dark ink
-    unless given."""
-    base = colour or tuple(r.randint(232, 255) for _ in range(3))
+def some_ground(r, plain=0.6):
+    """A ground for any picture: None (light, as Canvas chooses) mostly, else white, dark or coloured."""
+    k = r.random()
+    if k < plain:
+        return None
+    if k < plain + 0.12:
+        return 255, 255, 255
+    if r.random() < 0.55:
+        shade = r.randint(8, 60)
+        return tuple(max(0, shade + r.randint(-8, 22)) for _ in range(3))
+    return tuple(r.randint(90, 250) for _ in range(3))
+
+
+def apart(a, b):
+    """How far two colours are from each other; below 120 an eye may take a thing for its ground."""
+    return sum(abs(x - y) for x, y in zip(a, b))
+
+
+def ground_of(r, width, height, base, given):
+    """A ground round the colour `base`: plain (mostly, where it was given), a gradient, soft clouds, or ruled paper."""
     kind = r.random()
-    if kind < 0.55 or colour is not None and kind < 0.85:
+    if kind < 0.55 or given and kind < 0.85:
         return Image.new("RGB", (width, height), base)
     other = near(r, base, 22)
     if kind < 0.88:  # a gradient along any direction, or clouds, like an out-of-focus wall: a few pixels, enlarged

@@ -13,7 +13,7 @@ import sys
 from PIL import Image
 
 import words
-from canvas import Canvas, Scene, light, near, pick_font
+from canvas import Canvas, Scene, apart, light, near, pick_font, some_ground
 from words import COLOURS, held_out
 
 BAR_COLOURS = [c for c in COLOURS if c != "black"]
@@ -42,12 +42,21 @@ def matplotlib():
     return Figure, names[:2], sorted(set(names[2:]))
 
 
-def data(r, level, test):
-    """Type and items of a chart."""
+SCALES = ((20, 1), (50, 5), (90, 10), (100, 5), (100, 1), (100, 1), (500, 50), (1000, 10))
+
+
+def data(r, level, test, width=160):
+    """Type, items and whether one colour serves all, of a chart so wide."""
     kind = r.choices(("bar", "lying", "line", "pie"), (5, 1.5, 1.5, 1))[0] if level >= 4 else "bar"
     count = r.randint(2, 3) if level <= 2 else r.randint(3, 5)
-    names = r.choice(words.SERIES if r.random() < 0.75 else words.ZH_SERIES)[:count]
-    most, step = (9, 1) if level <= 4 or r.random() < 0.55 else r.choice(((20, 1), (50, 5), (90, 10), (100, 1)))
+    if level >= 5 and r.random() < 0.35 and kind != "pie":
+        count = r.randint(5, max(5, min(8, width // 28)))
+    names = r.choice(words.SERIES if r.random() < 0.75 else words.ZH_SERIES)
+    if r.random() < 0.3 and names in words.SERIES[8:]:
+        names = r.sample(names, len(names))
+    names = names[:count]
+    count = len(names)
+    most, step = (9, 1) if level <= 4 or r.random() < 0.45 else r.choice(SCALES)
     while True:  # the values all differ, so that highest and lowest are one each
         values = [v * step for v in r.sample(range(1, most // step + 1), count)]
         if held_out(str(values), 6) == test:
@@ -64,21 +73,24 @@ def data(r, level, test):
 def ceiling(items):
     """The axis' end and its step: round numbers a little over the highest value."""
     top = max(i["value"] for i in items)
-    step = next(s for s in (1, 2, 5, 10, 20, 25, 50) if top / s <= 5.5)
+    step = next(s for s in (1, 2, 5, 10, 20, 25, 50, 100, 200, 250) if top / s <= 5.5)
     return (top // step + 1) * step, step
 
 
 class Look:
     """What varies between our charts."""
 
-    def __init__(self, r, canvas, names):
+    def __init__(self, r, canvas, items):
+        names = [i["name"] for i in items]
         self.dark = not light(canvas.image.getpixel((1, 1)))
         self.ink = (225, 225, 225) if self.dark else near(r, (45, 45, 45), 40)
         self.grid_ink = near(r, (85, 85, 85) if self.dark else (208, 208, 208), 12)
         self.path = pick_font(r, "".join(names))
         self.latin = self.path if r.random() < 0.7 else pick_font(r, "1")
-        self.size = r.uniform(10, 14)
-        self.numbers = r.random() < 0.5
+        self.size = r.uniform(9.5, 14 if canvas.width < 256 else 18)
+        step = ceiling(items)[1]  # what lies between the ticks can be read only where it is printed
+        self.numbers = r.random() < 0.5 or any(i["value"] * 2 % step and step > 2 for i in items)
+        self.title = None
         self.axis = not self.numbers or r.random() < 0.5
         self.grid = self.axis and r.random() < 0.7
         self.frame = r.random() < 0.2
@@ -89,8 +101,10 @@ class Look:
 def plot_area(r, canvas, look, lying, names):
     """The box within the axes."""
     left = max(canvas.text_size(n, look.path, look.size)[0] for n in names) + 10 if lying else 24 if look.axis else 8
-    x1, y1 = min(left, canvas.width * 0.45), r.uniform(10, 24)
-    x2, y2 = canvas.width - r.uniform(6, 14), canvas.height - (20 if lying and look.axis else 8 if lying else 22)
+    if not lying and look.axis:
+        left = 10 + canvas.text_size(str(look.top), look.latin, look.size * 0.85)[0]
+    x1, y1 = min(left, canvas.width * 0.45), r.uniform(10, 24) + (look.size + 8 if look.title else 0)
+    x2, y2 = canvas.width - r.uniform(6, 14) - (look.size * 1.6 if lying and look.numbers else 0), canvas.height - (8 if lying and not look.axis else look.size + 10)
     return x1, y1, x2, y2
 
 
@@ -113,6 +127,20 @@ def axes(canvas, look, area, top, step, lying):
     canvas.line([(x1, y1), (x1, y2), (x2, y2)], look.ink)
     if look.frame:
         canvas.rect((x1, y1, x2, y2), outline=look.ink)
+
+
+def draw_title(r, canvas, look, names):
+    """A heading over the chart, in the language of its names."""
+    if r.random() > (0.5 if canvas.height >= 160 else 0.2):
+        return
+    title = r.choice(words.ZH_CHART_TITLES if words.is_chinese(names[0]) else words.CHART_TITLES)
+    path = pick_font(r, title)
+    w, _ = canvas.text_size(title, path, look.size * 1.15)
+    if w > canvas.width - 12:
+        return
+    x = r.choice((6, (canvas.width - w) / 2, (canvas.width - w) / 2))
+    canvas.tag(canvas.text(x, 5, title, path, look.size * 1.15, look.ink), "text:" + title)
+    look.title = title
 
 
 def label(canvas, look, x, y, text, path, small=1.0):
@@ -170,8 +198,8 @@ def draw_line(r, canvas, look, items):
 
 def draw_pie(r, canvas, look, items):
     """A pie or a ring with a legend and, always, its values: angles cannot be read to the number."""
-    total, side = sum(i["value"] for i in items), min(canvas.width * 0.56, canvas.height * 0.8)
-    x, y, k = 6 + side / 2, canvas.height / 2, canvas.scale
+    total, side = sum(i["value"] for i in items), min(canvas.width * 0.56, (canvas.height - (2 * look.size + 8 if look.title else 0)) * 0.85)
+    x, y, k = 6 + side / 2, canvas.height - side * 0.58, canvas.scale
     start, box = r.uniform(-90, 270), canvas.px(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
     for i, item in enumerate(items):
         turn = 360 * item["value"] / total
@@ -190,9 +218,11 @@ def draw_pie(r, canvas, look, items):
             (20, 20, 20) if light(ink) else (250, 250, 250),
         )
         canvas.tag((at[0] - 8, at[1] - 8, at[0] + 8, at[1] + 8), "value:" + value, "colour:" + item["colour"])
-        ly, lx = y - len(items) * 8 + i * 17, x + side / 2 + 6
+        ly, lx = y + (i - len(items) / 2) * (look.size + 6), x + side / 2 + 6
         canvas.rect((lx, ly, lx + 8, ly + 8), ink)
-        canvas.text(lx + 12, ly, item["name"], look.path, min(look.size, 11), look.ink)
+        room = canvas.width - lx - 14
+        _, size = canvas.fit(item["name"], look.size, room, look.path, least=7) or (0, 7)
+        canvas.text(lx + 12, ly, item["name"], look.path, size, look.ink)
         start += turn
 
 
@@ -250,14 +280,17 @@ def draw_matplotlib(r, canvas, kind, items):
 
 
 def chart(r, height, width, level, test):
-    kind, items, one = data(r, level, test)
-    ground = tuple(r.randint(25, 60) for _ in range(3)) if r.random() < 0.1 else None
-    canvas = Canvas(r, height, width, ground)
-    look = Look(r, canvas, [i["name"] for i in items])
+    kind, items, one = data(r, level, test, width)
+    canvas = Canvas(r, height, width, some_ground(r, 0.6))
+    if any(apart(COLOURS[i["colour"]][0], canvas.ground) < 130 for i in items):
+        canvas = Canvas(r, height, width, (255, 255, 255))
+    look, names = Look(r, canvas, items), [i["name"] for i in items]
+    look.top = ceiling(items)[0]
+    draw_title(r, canvas, look, names)
     if kind == "pie":
         draw_pie(r, canvas, look, items)
     elif kind == "line":
         draw_line(r, canvas, look, items)
     else:
         draw_bars(r, canvas, look, items, kind == "lying")
-    return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one))
+    return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one, title=look.title))

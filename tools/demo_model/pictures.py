@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 import words
-from canvas import Canvas, Scene, near, pick_font
+from canvas import Canvas, Scene, apart, light, near, pick_font, some_ground
 from charts import chart
 from windows import page, table, window
 from words import COLOURS, INKS, SHAPES, UNSEEN_PAIRS, held_out
@@ -119,23 +119,30 @@ def pick_pair(r, test):
 
 
 def objects(r, height, width, level, test):
-    canvas, most = Canvas(r, height, width), max(1, min(6, level))
-    count = r.choices(range(1, most + 1), [1, 1.3, 1.3, 1, 1, 1][:most])[0]
+    canvas, most, side = Canvas(r, height, width, some_ground(r)), max(1, min(6, level)), min(height, width)
+    if level >= 6 and height * width > 60_000:
+        most = 8
+    count = r.choices(range(1, most + 1), [1, 1.3, 1.3, 1, 1, 1, 0.4, 0.3][:most])[0]
+    usual = max(26 if count < 5 else 18, side * (0.19 if count < 5 else 0.12))
     palette = [pick_pair(r, test) for _ in range(max(2, count // 2 + 1))] if r.random() < 0.4 else None
     out = []
     for _ in range(200):
         if len(out) == count:
             break
-        radius = r.uniform(9, 26 if count < 5 else 18)
+        radius = r.uniform(9, usual) if r.random() < 0.4 else r.uniform(usual * 0.5, usual)
         x, y = r.uniform(radius + 3, width - radius - 3), r.uniform(radius + 3, height - radius - 3)
         if any(math.hypot(x - o["x"], y - o["y"]) < (radius + o["radius"]) * 1.15 + 2 for o in out):
             continue
         colour, shape = r.choice(palette) if palette and r.random() < 0.8 else pick_pair(r, test)
+        if apart(COLOURS[colour][0], canvas.ground) < 130:
+            continue
         box = draw_object(canvas, shape, x, y, radius, near(r, COLOURS[colour][0]))
         out.append(
             dict(colour=colour, shape=shape, x=(box[0] + box[2]) / 2, y=(box[1] + box[3]) / 2, radius=radius, box=box)
         )
         canvas.tag(box, "colour:" + colour, "shape:" + shape, "object")
+    if not out:  # all that was picked had the colour of the ground
+        return objects(r, height, width, level, test)
     return Scene("objects", canvas, dict(objects=out))
 
 
@@ -174,16 +181,26 @@ def some_text(r, test, level):
             return text  # what is short or a known word cannot be held out
 
 
+def text_ink(r, ground):
+    """The name of a colour that can be read on this ground."""
+    if light(ground) and r.random() < 0.4 and apart(COLOURS["black"][0], ground) > 250:
+        return "black"
+    readable = [c for c in COLOURS if apart(COLOURS[c][0], ground) > 230 and light(COLOURS[c][0]) != light(ground)]
+    return r.choice(readable or (["black"] if light(ground) else ["yellow"]))
+
+
 def text(r, height, width, level, test):
-    dark = r.random() < 0.12  # light text on a dark board
-    canvas = Canvas(r, height, width, ground=tuple(r.randint(15, 70) for _ in range(3)) if dark else None)
-    count = r.choices((1, 2, 3, 4), (5, 3, 1.5, 0.5))[0] if level >= 5 else 1
-    colour = r.choice(["yellow", "cyan", "pink", "orange"]) if dark else r.choice(INKS) if r.random() < 0.6 else "black"
+    canvas = Canvas(r, height, width, some_ground(r, 0.65))
+    most = min(6, (height - 16) // 26)
+    count = r.choices(range(1, most + 1), (5, 3, 1.5, 1, 1, 1)[:most])[0] if level >= 5 else 1
+    colour = text_ink(r, canvas.ground)
     lines, y, path = [], r.uniform(6, 20), None
+    largest = min(72, max(44, height * 0.28)) if count == 1 else min(40, (height - 20) / count * 0.75)
+    one_font = pick_font(r, "a") if r.random() < 0.5 else None
     for i in range(count):
         line = some_text(r, test, level)
-        size = r.uniform(13, 44 if count == 1 else min(28, (height - 20) / count * 0.75))
-        fitted = canvas.fit(line, size, width - 10)
+        size = r.uniform(12, largest) if r.random() < 0.5 else r.uniform(12, min(24, largest))
+        fitted = canvas.fit(line, size, width - 10, one_font if line.isascii() else None)
         if not fitted:
             continue
         path, size = fitted
@@ -193,7 +210,7 @@ def text(r, height, width, level, test):
         top = r.uniform(y, max(y, height - h - 8)) if count == 1 else y
         box = canvas.text(r.uniform(4, width - w - 5), top, line, path, size, near(r, COLOURS[colour][0]))
         lines.append(dict(text=line, box=box))
-        y = box[3] + r.uniform(6, 14)
+        y = box[3] + r.uniform(6, 14 if height < 256 else 40)
     if not lines:
         return text(r, height, width, level, test)
     return Scene("text", canvas, dict(lines=lines, colour=colour))
@@ -216,10 +233,11 @@ def sums(r, height, width, level, test):
     if r.random() < 0.3:
         shown = shown.replace(" ", "")
     board = r.random() < 0.35  # chalk on a blackboard
-    canvas = Canvas(r, height, width, ground=r.choice(((30, 60, 45), (40, 44, 48), (25, 35, 60))) if board else None)
+    boards = (30, 60, 45), (40, 44, 48), (25, 35, 60), (12, 12, 14), (90, 40, 50)
+    canvas = Canvas(r, height, width, ground=r.choice(boards) if board else None)
     if board and r.random() < 0.6:
         canvas.rect((1, 1, width - 2, height - 2), outline=(120, 85, 50), width=r.uniform(2, 5))
-    path, size = canvas.fit(shown, r.uniform(18, 38), width - 14) or (pick_font(r, shown), 12)
+    path, size = canvas.fit(shown, r.uniform(15, max(38, min(72, width * 0.16))), width - 14) or (pick_font(r, shown), 12)
     w, h = canvas.text_size(shown, path, size)
     ink = near(r, (238, 238, 230), 12) if board else near(r, COLOURS[r.choice(INKS)][0])
     canvas.text(r.uniform(6, max(6.5, width - w - 7)), r.uniform(8, max(9, height - h - 8)), shown, path, size, ink)
@@ -285,9 +303,10 @@ def main():
     p.add_argument("--rows", type=int, default=4)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--level", type=int, default=6)
+    p.add_argument("--size", type=int, nargs=2, default=(160, 160), metavar=("HEIGHT", "WIDTH"))
     a = p.parse_args()
     r = random.Random(a.seed)
-    sheet = [np.concatenate([make(r, k, 160, 160, a.level).pixels for k in KINDS], 1) for _ in range(a.rows)]
+    sheet = [np.concatenate([make(r, k, *a.size, a.level).pixels for k in KINDS], 1) for _ in range(a.rows)]
     Image.fromarray(np.concatenate(sheet, 0)).save(a.out)
 
 

@@ -179,23 +179,53 @@ ZH_CHECKS = ["记住我", "同意", "订阅", "深色模式", "声音", "无线�
 MENUS = ["File", "Edit", "View", "Tools", "Help", "Insert", "Format"]
 ZH_MENUS = ["文件", "编辑", "视图", "工具", "帮助", "插入", "格式"]
 SERIES = [
-    list("ABCDE"),
-    list("PQRST"),
-    list("VWXYZ"),
-    ["Q1", "Q2", "Q3", "Q4", "Q5"],
-    ["Jan", "Feb", "Mar", "Apr", "May"],
-    ["Mon", "Tue", "Wed", "Thu", "Fri"],
-    ["2019", "2020", "2021", "2022", "2023"],
-    ["Tea", "Milk", "Rice", "Fish", "Cake"],
-    ["Anna", "Bob", "Carl", "Dora", "Emil"],
-    ["Red", "Oak", "Pine", "Elm", "Ash"],
+    list("ABCDEFGH"),
+    list("PQRSTUVW"),
+    list("STUVWXYZ"),
+    ["Q1", "Q2", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8"],
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug"],
+    ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
+    ["2019", "2020", "2021", "2022", "2023", "2024", "2025", "2026"],
+    ["Tea", "Milk", "Rice", "Fish", "Cake", "Soup", "Salt", "Corn"],
+    ["Anna", "Bob", "Carl", "Dora", "Emil", "Finn", "Gina", "Hugo"],
+    ["Red", "Oak", "Pine", "Elm", "Ash", "Fir", "Yew", "Bay"],
+    ["Apples", "Pears", "Plums", "Grapes", "Figs", "Melons", "Kiwis", "Dates"],
+    ["North", "South", "East", "West", "Center"],
+    ["Sales", "IT", "HR", "Legal", "Support", "Design", "Press"],
+    ["Paris", "Rome", "Oslo", "Tokyo", "London", "Berlin", "Madrid", "Lima"],
+    ["Cats", "Dogs", "Birds", "Fish", "Cows", "Bees"],
+    ["Bus", "Car", "Train", "Bike", "Walk", "Taxi"],
 ]
 ZH_SERIES = [
-    ["甲", "乙", "丙", "丁", "戊"],
-    ["一月", "二月", "三月", "四月", "五月"],
-    ["北京", "上海", "广州", "深圳", "杭州"],
-    ["苹果", "香蕉", "葡萄", "西瓜", "草莓"],
+    ["甲", "乙", "丙", "丁", "戊", "己", "庚", "辛"],
+    ["一月", "二月", "三月", "四月", "五月", "六月", "七月", "八月"],
+    ["北京", "上海", "广州", "深圳", "杭州", "南京", "天津", "成都"],
+    ["苹果", "香蕉", "葡萄", "西瓜", "草莓", "桃子", "梨", "橙子"],
+    ["周一", "周二", "周三", "周四", "周五", "周六", "周日"],
+    ["语文", "数学", "英语", "物理", "化学", "历史", "音乐"],
+    ["小明", "小红", "小刚", "小丽", "小华", "小强"],
 ]
+CHART_TITLES = """Sales|Revenue|Visitors|Results|Sales by month|Units sold|Monthly report|Temperature|Votes|Population|Score|
+Profit|Orders|Exports|Survey results|Sales 2024|Points|Downloads|Customers|Rainfall|Fruit sales|Number of users|
+Costs|Energy use|Production""".replace("\n", "").split("|")
+ZH_CHART_TITLES = "销量|收入|访问量|结果|月度销售|成绩|气温|投票结果|人口|利润|订单数|调查结果|产量|用户数|水果销量|降雨量|销售额".split("|")
+BUTTONS += """Accept|Decline|Continue|Finish|Export|Import|Refresh|Settings|New|Undo|Redo|Find|Replace|Pay|Buy now|Sign up|
+Log out|Update|Install|Skip|Retry|View|Filter|Sort|Connect|Register|Browse|Play|Pause|Order|Book|Confirm""".replace(
+    "\n", ""
+).split("|")
+ZH_BUTTONS += "接受|拒绝|继续|完成|导出|导入|刷新|设置|新建|撤销|查找|替换|付款|购买|退出|更新|安装|跳过|重试|查看|筛选|排序|连接|播放|暂停|预订|确认|浏览".split("|")
+LABELS += "Price|Amount|Order|Room|Guests|Password|Address|Note|Subject|Time|Size|Color|Quantity|Last name|Zip code".split("|")
+ZH_LABELS += "价格|金额|订单|房间|人数|密码|地址|备注|主题|时间|尺寸|颜色|数量|邮编|性别".split("|")
+VALUES += "Maria|James|Lisa|Tom|Vienna|Lisbon|Athens|Dublin|Boston|Chicago|Blue|Green|Large|Small|Monday|Friday|10:30|99.50".split("|")
+ZH_VALUES += "张伟|刘洋|陈静|成都|武汉|西安|天津|红色|蓝色|大号|小号|星期一|星期五|10:30".split("|")
+TITLES += "Payment|Download|Print|Save file|Preferences|Network|Security|Calendar|Feedback|New order|Sign in|Checkout".split("|")
+ZH_TITLES += "付款|下载|打印|保存文件|偏好设置|网络|安全|日历|反馈|新订单|结账|通知".split("|")
+CHECKS += "Notifications|Auto save|Bluetooth|Full screen|Show grid|Updates|Gift wrap|Express|Location|Backup".split("|")
+ZH_CHECKS += "通知|自动保存|蓝牙|全屏|显示网格|自动更新|礼品包装|加急|定位|备份".split("|")
+OPTIONS = """Small|Medium|Large;Cash|Card|Invoice;Daily|Weekly|Monthly;Light|Dark|Auto;Left|Center|Right;Low|Normal|High;
+Train|Bus|Car;Mr|Mrs|Dr;English|French|German""".replace("\n", "")
+ZH_OPTIONS = "小|中|大;现金|刷卡|转账;每天|每周|每月;浅色|深色|自动;男|女;低|普通|高;中文|英文|法文"
+OPTIONS, ZH_OPTIONS = ([x.split("|") for x in o.split(";")] for o in (OPTIONS, ZH_OPTIONS))
 
 
 def held_out(text, one_in=8):

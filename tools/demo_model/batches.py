@@ -9,16 +9,17 @@ Everything that needs a search is found here, in the processes that draw, and ha
 `present`): on a GPU a search makes the CPU wait. Drawing is what a GPU would wait for, so a process keeps its latest
 scenes and asks about each up to three times.
 """
+import json
 import os
 import random
 import traceback
-from collections import deque
+from collections import Counter, deque
 
 import numpy as np
 
 import sizes
 from curriculum import KIND_INDEX, TASK_INDEX, TOP
-from pictures import make
+from pictures import KINDS, make
 from questions import conversations, talk
 
 try:
@@ -35,6 +36,25 @@ SYSTEMS = [
 ]
 KEPT, ASKED = 40, 3  # scenes a process keeps for each size, and how often one is asked about
 RENDERED = 0.18  # share of pictures from the pool of other programs', of the kinds it has
+
+
+def write_json(path, data):
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        json.dump(data, f, ensure_ascii=False)
+    os.replace(path + ".new", path)
+
+
+def tag_names(path, scenes=1200):
+    """The labels of the vision stage: those that turn up often enough to be learnt. Kept in the run's folder: the
+    head's order depends on it."""
+    if not os.path.exists(path):
+        r, seen = random.Random(3), Counter()
+        for i in range(scenes):
+            kind = list(KINDS)[i % len(KINDS)]
+            seen.update({t[4] for t in make(r, kind, *sizes.pick(r, 0.1)).tags})
+        write_json(path, sorted(t for t, n in seen.items() if n >= 4))
+    with open(path, encoding="utf-8") as f:
+        return json.load(f)
 
 
 class Tokens:

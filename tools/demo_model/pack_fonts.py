@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Collects this machine's fonts that the generator knows, cut down to the characters it uses, for a machine that has
-none.
+none; and the names of the vision labels, which take ten seconds to find.
 
     python3 tools/demo_model/pack_fonts.py --out build/demo_fonts     # then QVL_DEMO_FONTS=build/demo_fonts
 
@@ -17,6 +17,7 @@ from fontTools import subset
 from fontTools.ttLib import TTCollection, TTFont
 
 import canvas
+from batches import tag_names
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -61,6 +62,7 @@ def main():
         cut(path, os.path.join(new, os.path.basename(path)), text if path in cjk else "".join(c for c in text if c < "⺀"))
     shutil.rmtree(a.out, ignore_errors=True)
     os.rename(new, a.out)
+    tag_names(os.path.join(a.out, "tags.json"))
     total = sum(os.path.getsize(os.path.join(a.out, n)) for n in os.listdir(a.out))
     print(f"{len(latin)} Latin and {len(cjk)} Chinese fonts, {len(text)} characters, {total / 2**20:.1f} MiB in {a.out}")
 

@@ -31,7 +31,6 @@ import json  # noqa: E402
 import math  # noqa: E402
 import multiprocessing  # noqa: E402
 import os  # noqa: E402
-import random  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 import traceback  # noqa: E402
@@ -41,14 +40,12 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 
-import sizes  # noqa: E402
 import validation  # noqa: E402
-from batches import Tokens  # noqa: E402
+from batches import Tokens, tag_names, write_json  # noqa: E402
 from curriculum import KIND_INDEX, TASK_INDEX, TASKS, TOP, Curriculum  # noqa: E402
 from export import write_parts  # noqa: E402
 from model import Linear, load_model  # noqa: E402
 from optimizer import Flat, optimizers, set_rate  # noqa: E402
-from pictures import KINDS, make  # noqa: E402
 from workers import LEFT_HERE, Settings, Workers  # noqa: E402
 
 LEVELS = TOP + 2  # 0 to TOP, and one for pictures from the pool, which have none
@@ -66,25 +63,6 @@ def fast_bfloat16(device):
         return any(flag in flags for flag in ("amx_bf16", "avx512_bf16"))
     except OSError:
         return False
-
-
-def write_json(path, data):
-    with open(path + ".new", "w", encoding="utf-8") as f:
-        json.dump(data, f, ensure_ascii=False)
-    os.replace(path + ".new", path)
-
-
-def tag_names(path, scenes=1200):
-    """The labels of the vision stage: those that turn up often enough to be learnt. Kept in the run's folder: the
-    head's order depends on it."""
-    if not os.path.exists(path):
-        r, seen = random.Random(3), Counter()
-        for i in range(scenes):
-            kind = list(KINDS)[i % len(KINDS)]
-            seen.update({t[4] for t in make(r, kind, *sizes.pick(r, 0.1)).tags})
-        write_json(path, sorted(t for t, n in seen.items() if n >= 4))
-    with open(path, encoding="utf-8") as f:
-        return json.load(f)
 
 
 def tag_loss(features, head, present):
@@ -165,7 +143,7 @@ class Run:
             self.head.load_state_dict(state["head"])
         self.model.to(a.device)
         self.head.to(a.device)
-        self.flat = Flat([*self.model.parameters(), *self.head.parameters()])
+        self.flat, self.head_flat = Flat(self.model.parameters()), Flat(self.head.parameters())
         self.opts = optimizers(self.model, self.head, a.lr, a.vision_lr)
         if state:
             self.flat.mean.copy_(state["mean"])
@@ -190,7 +168,7 @@ class Run:
         """Hands the curriculum to the processes that draw. The vision stage has none: it sees pictures of every
         level."""
         if self.a.stage == "vision":
-            self.curriculum.to_the_top()
+            self.curriculum.at_least(TOP)
         write_json(self.path("curriculum.json"), self.curriculum.state())
 
     def path(self, name):
@@ -245,14 +223,16 @@ class Run:
         down = 1.0 if p < CONSTANT else 0.02 + 0.98 * (1 + math.cos(math.pi * (p - CONSTANT) / (1 - CONSTANT))) / 2
         return min(1, (self.counts["step"] + 1) / self.a.warm) * down
 
-    def mark(self, part):
-        """Adds the time since the last mark to a part of the step; only in a smoke run, since it waits for the GPU."""
+    def mark(self, part, waited=0.0):
+        """Adds the time since the last mark, less what was spent waiting for drawn pictures, to a part of the step; only
+        in a smoke run, since it waits for the GPU."""
         if self.times is None:
             return
         if self.a.device == "cuda":
             torch.cuda.synchronize()
         now = time.monotonic()
-        self.times[part] += now - self.marked
+        self.times[part] += now - self.marked - waited
+        self.times["waiting"] += waited
         self.marked = now
 
     def step(self, t):
@@ -264,9 +244,11 @@ class Run:
         loss.backward()
         self.mark("backward")
         left_out = self.flat.clip()
+        self.head_flat.clip()
         for o in self.opts:
             o.step()
-        self.flat.gradient.zero_()
+        for flat in (self.flat, self.head_flat):
+            flat.gradient.zero_()
         self.flat.average(self.a.mean_decay)
         self.sums += torch.stack([loss.detach(), self.answer, self.found, left_out])
         self.mark("optimiser")
@@ -312,8 +294,7 @@ class Run:
         self.by_level.zero_()
         by_level = {(k, v): levels[i * LEVELS + v] for k, i in KIND_INDEX.items() for v in range(1, TOP + 1)}
         changes = self.curriculum.learn({t: tasks[i] for t, i in TASK_INDEX.items()}, by_level)
-        if self.progress() > CONSTANT:
-            self.curriculum.to_the_top()
+        self.curriculum.at_least(1 + int((TOP - 1) * min(1.0, self.progress() / CONSTANT)))
         self.curriculum.label = self.a.stage == "vision" or self.progress() < 0.5
         self.publish()
         if changes:
@@ -356,7 +337,8 @@ class Run:
         """What to do about an exception in a step: tell it, and go on with less."""
         self.log(f"step {self.counts['step']}: {type(fault).__name__}: {str(fault)[:300]}")
         traceback.print_exc()
-        self.flat.gradient.zero_()
+        for flat in (self.flat, self.head_flat):
+            flat.gradient.zero_()
         if isinstance(fault, torch.OutOfMemoryError):
             torch.cuda.empty_cache()
             self.curriculum.share = max(0.1, self.curriculum.share / 2)
@@ -394,9 +376,9 @@ def train(run, workers):
     shown = Shown(run)
     saved = validated = last = time.monotonic()
     while run.progress() < 1 and not run.stop:
-        run.mark("waiting")
+        run.mark("other")
         tensors, asked, waited, took = loader.next()
-        run.mark("draw and copy")
+        run.mark("copy", waited)
         if a.smoke and c["step"] >= a.smoke and run.times is None:
             shown.line()
             run.times, run.marked = Counter(), time.monotonic()
@@ -459,7 +441,8 @@ class Shown:
         )
         if run.times:
             total = sum(run.times.values())
-            run.log("parts: " + ", ".join(f"{k} {v / n * 1000:.0f} ms {v / total:.0%}" for k, v in run.times.items()))
+            run.log("parts: " + ", ".join(f"{k} {v / n * 1000:.1f} ms {v / total:.0%}" for k, v in run.times.items()))
+            run.times.clear()
         if run.a.device == "cuda":
             run.log(f"memory: {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB at most")
         self.reset()

@@ -147,7 +147,10 @@ class Workers:
         self.free.put(slot)
 
     def stop(self):
+        for q in (self.free, self.full):
+            q.cancel_join_thread()
         for p in self.processes:
             p.terminate()
+        until = time.monotonic() + 3
         for p in self.processes:
-            p.join(2)
+            p.join(max(0.0, until - time.monotonic()))

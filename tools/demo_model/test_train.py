@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Checks of the training itself, on the CPU in under a minute: python3 tools/demo_model/test_train.py
+
+Growth keeps the function; weights go out in parts and come back; a batch comes out of shared memory as it went in; a row
+with two pictures; index arrays against searches; a gradient that is not finite; a tiny run that ends by its deadline, is
+exported and goes on from its export. Needs torch, numpy, Pillow and tokenizers.
+"""
+import json
+import mmap
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import torch
+
+import sizes
+import workers
+from batches import Batcher, Drawn, Row
+from curriculum import TOP, Curriculum
+from export import write_parts
+from grow import grow, spread
+from model import DemoModel, load_model, read_weights
+from optimizer import Flat
+from pictures import make
+from test_model import as_batch, conversation
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DEMO = os.path.join(HERE, "..", "..", "models", "demo")
+
+
+def test_growth():
+    config = tiny_config()
+    torch.manual_seed(1)
+    old = DemoModel(config)
+    weights, grown = grow(old.state_dict(), config, 5, 4)
+    new = DemoModel(grown)
+    new.load_state_dict(weights)
+    assert grown["vision_config"]["deepstack_visual_indexes"] == [1, 4], grown["vision_config"]
+    ids, positions = conversation(config, [5, ("image", 1, 8, 14), 9], np.random.default_rng(1))
+    batch = as_batch(ids, positions, pictures=torch.randint(0, 256, (1, 128, 224, 3), dtype=torch.uint8))
+    with torch.no_grad():
+        assert torch.equal(old.logits(old(batch)[0]), new.logits(new(batch)[0]))
+    assert [s for s, _ in spread(3, 5)] == [0, 1, 1, 2, 2] and spread(2, 3, first=1)[1] == (1, False)
+
+
+def test_parts():
+    with tempfile.TemporaryDirectory() as folder:
+        weights = read_weights(DEMO)
+        write_parts(weights, DEMO, DEMO, folder)
+        assert all(os.path.getsize(os.path.join(folder, n)) <= 16 << 20 for n in os.listdir(folder))
+        again = load_model(folder).state_dict()
+        assert all(torch.equal(again[k], v) for k, v in weights.items())
+
+
+def test_shared_memory():
+    batcher, r = Batcher(DEMO, 384, tags=["shape:circle", "colour:red"]), random.Random(3)
+    batch, slot = batcher.batch(r, Curriculum(), 2, 1, size=(128, 192), level=3), mmap.mmap(-1, 8 << 20)
+    fields, size = workers.pack(batch, slot)
+    assert {f[0] for f in fields} >= {"ids", "pictures", "videos", "seen", "take", "target", "question", "present"}
+    for name, kind, shape, at in fields:
+        assert at + int(np.prod(shape)) * np.dtype(kind).itemsize <= size
+        assert np.array_equal(np.frombuffer(slot, kind, int(np.prod(shape)), at).reshape(shape), batch[name])
+
+
+def test_indexes():
+    """The places found in the workers are those that a search in the trainer would find."""
+    batcher, r = Batcher(DEMO, 512), random.Random(4)
+    batch = batcher.batch(r, Curriculum(), 3, 1, size=(160, 256), level=4)
+    ids, labels = batch["ids"].reshape(-1), batch["labels"].reshape(-1)
+    images = len(batch["pictures"]) * 5 * 8
+    side, frames = batch["videos"].shape[2], batch["videos"].shape[1]
+    assert len(batch["seen"]) == images + len(batch["videos"]) * frames // 2 * (side // 32) ** 2
+    assert np.array_equal(labels[batch["take"] + 1], batch["target"]) and len(batch["take"]) == (labels >= 0).sum()
+    assert np.array_equal(ids[batch["take"] + 1], batch["target"])
+    questions = [q for row in batch["asked"] for q in row]
+    assert len(batch["question_task"]) == len(questions) and set(batch["question"]) == set(range(len(questions)))
+
+
+def test_two_pictures():
+    r, batcher = random.Random(5), Batcher(DEMO, 512)
+    scene = make(r, "objects", 128, 192, 2)
+    scene.pair = make(r, "objects", 128, 192, 2)
+    assert len(Drawn(scene, "objects", 2).pictures) == 2
+    row = Row(batcher.tokens, 512)
+    after = row.prefix(random.Random(0), scene)
+    seen = [p for i, p in zip(row.data["ids"], row.data["positions"]) if i == batcher.tokens.image]
+    assert len(seen) == 2 * 4 * 6
+    first, second = seen[0][0], seen[24][0]
+    assert second == first + 6 + 2 and after == second + 6 + 1  # the longer side, then vision_end and vision_start
+
+
+def test_reuse():
+    """A scene is asked about a few times, and never again."""
+    batcher, r = Batcher(DEMO, 384), random.Random(6)
+    scenes = [batcher.scene(r, Curriculum(), (128, 192), reuse=0.5) for _ in range(120)]
+    assert 30 < len({id(s) for s in scenes}) < 90 and max(s.uses for s in scenes) <= 3
+    assert all(s.scene.canvas.image is None for s in scenes)
+
+
+def test_flat():
+    layer = torch.nn.Linear(4, 3)
+    before = [p.clone() for p in layer.parameters()]
+    flat = Flat(layer.parameters())
+    assert all(torch.equal(a, b) for a, b in zip(before, layer.parameters()))
+    layer(torch.ones(2, 4)).sum().backward()
+    assert flat.gradient.abs().sum() > 0 and flat.clip(1.0).item() == 0
+    assert abs(flat.gradient.norm().item() - 1) < 1e-3
+    flat.gradient[0] = float("nan")
+    assert flat.clip().item() == 1 and not flat.gradient.any()
+    flat.weights += 1
+    flat.swap()
+    assert torch.equal(layer.weight, before[0]) and torch.equal(flat.mean[:12].view(3, 4), before[0] + 1)
+
+
+def test_curriculum():
+    c = Curriculum()
+    assert c.learn({"color": (90, 100)}, {("objects", 1): (80, 100)}) == "objects to level 2"
+    assert c.accuracy["color"] == 0.9 and Curriculum(c.state()).levels["objects"] == 2
+    assert not c.learn({}, {("objects", 2): (8, 10)})  # too few to tell
+    c.at_least(TOP)
+    assert set(c.levels.values()) == {TOP}
+
+
+def test_sizes():
+    assert workers.rows_for(60000, (384, 512), 512, 1) < workers.rows_for(60000, (128, 192), 512, 2)
+    assert all(sizes.PIXELS[0] <= h * w <= sizes.PIXELS[1] for h, w in (sizes.pick(random.Random(i)) for i in range(50)))
+
+
+def tiny_config():
+    with open(os.path.join(DEMO, "config.json"), encoding="utf-8") as f:
+        config = json.load(f)
+    config["vision_config"].update(
+        hidden_size=32, num_heads=1, depth=3, intermediate_size=48, out_hidden_size=64, deepstack_visual_indexes=[0, 2]
+    )
+    config["text_config"].update(
+        hidden_size=64, num_attention_heads=2, num_key_value_heads=1, num_hidden_layers=2, intermediate_size=96
+    )
+    return config
+
+
+def run_train(*options):
+    began = time.monotonic()
+    command = [sys.executable, os.path.join(HERE, "train.py"), "--device", "cpu", "--workers", "1", "--threads", "1"]
+    command += ["--budget", "900", "--length", "384", "--valid-pictures", "1", "--log", "1", "--learn", "2", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    return done.stdout, time.monotonic() - began
+
+
+def test_run():
+    """A run of a tiny model ends by its deadline with everything written, and its export is a beginning."""
+    with tempfile.TemporaryDirectory() as folder:
+        base, out, export = (os.path.join(folder, n) for n in ("base", "run", "export"))
+        os.makedirs(base)
+        shutil.copy(os.path.join(DEMO, "tokenizer.json"), base)
+        with open(os.path.join(base, "config.json"), "w", encoding="utf-8") as f:
+            json.dump(tiny_config(), f)
+        os.makedirs(out)
+        with open(os.path.join(out, "tags.json"), "w", encoding="utf-8") as f:
+            json.dump(["colour:red", "shape:circle"], f)
+        text, seconds = run_train("--out", out, "--config", base, "--export", export, "--deadline", "25", "--reserve", "9")
+        assert seconds < 27 and "final step" in text and "Traceback" not in text, text
+        assert {"weights.part0", "config.json", "tokenizer.json", "state.json", "log.txt"} == set(os.listdir(export))
+        with open(os.path.join(export, "state.json"), encoding="utf-8") as f:
+            state = json.load(f)
+        assert state["counts"]["step"] > 0 and set(state["curriculum"]["levels"].values()) == {TOP}, state
+        more = os.path.join(folder, "more")
+        text, _ = run_train("--out", more, "--init", export, "--minutes", "0.05", "--smoke", "1")
+        assert "parts: " in text and "chart:6" in text, text
+
+
+def main():
+    for name, test in list(globals().items()):
+        if name.startswith("test_"):
+            began = time.monotonic()
+            test()
+            print(f"{name}: {time.monotonic() - began:.1f} s", flush=True)
+    print("all good")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,7 @@
 """Charts: bars (standing, lying), lines and pies, drawn here in many styles.
 
 One drawing program's look was the feasibility study's main fault: a model that read its charts perfectly guessed those
-of others. The second look is matplotlib's (draw_matplotlib), which takes as long as thirty of ours: it draws ahead of
-training only.
+of others. The second look is matplotlib's (draw_matplotlib), which takes as long as thirty of ours: one chart in MATPLOTLIB.
 Facts: type, items (name, value, colour name or None), unit and whether colours tell the items apart.
 """
 import functools
@@ -17,6 +16,7 @@ from canvas import Canvas, Scene, apart, light, near, pick_font, some_ground
 from words import COLOURS, held_out
 
 BAR_COLOURS = [c for c in COLOURS if c != "black"]
+MATPLOTLIB = 20
 
 
 @functools.lru_cache(maxsize=1)
@@ -284,6 +284,9 @@ def chart(r, height, width, level, test):
     canvas = Canvas(r, height, width, some_ground(r, 0.6))
     if any(apart(COLOURS[i["colour"]][0], canvas.ground) < 130 for i in items):
         canvas = Canvas(r, height, width, (255, 255, 255))
+    if r.random() * MATPLOTLIB < 1 and matplotlib():
+        draw_matplotlib(r, canvas, kind, items)
+        return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one, title=None))
     look, names = Look(r, canvas, items), [i["name"] for i in items]
     look.top = ceiling(items)[0]
     draw_title(r, canvas, look, names)

@@ -3,7 +3,7 @@ these."""
 from words import COLOURS, MOVES, SHAPES, zh_pair
 from wordings import say
 
-ORDINALS = (("first", "一"), ("second", "二"), ("third", "三"), ("fourth", "四"))
+ORDINALS = (("first", "一"), ("second", "二"), ("third", "三"), ("fourth", "四"), ("fifth", "五"), ("sixth", "六"))
 
 
 def item(r, task, make, **more):

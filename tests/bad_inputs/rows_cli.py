@@ -283,12 +283,13 @@ def signals(*names, expect=0, twice=False, busy=False):
     def run(context, row):
         del row
         for name in names:
-            server = context.server("--drain-timeout", "0.2")
+            # Guessing ahead, a repeated answer of 2,000 tokens may be over within 0.2 s.
+            server = context.server("--drain-timeout", "0.05", "--speculate", "off")
             try:
                 client = None
                 if busy:
                     client = socket.create_connection(("127.0.0.1", server.port))
-                    body = b'{"stream":true,"ignore_eos":true,"max_tokens":2000,"messages":[{"role":"user","content":"hi"}]}'
+                    body = b'{"stream":true,"ignore_eos":true,"max_tokens":4000,"messages":[{"role":"user","content":"hi"}]}'
                     client.sendall(server.head("POST /v1/chat/completions", f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n") + body)
                     client.recv(1000)
                 server.process.send_signal(getattr(signal, name))

@@ -558,7 +558,7 @@ TEST_P(LocalEngineTest, AThinkingBudgetForcesTheAnswer) {
 
 TEST_P(LocalEngineTest, AThoughtEndsWhenItIsTold) {
   const auto running = engine(options());
-  const auto stream = running->submit(text(20, 1), thinking(60, -1, 4));
+  const auto stream = running->submit(text(20, 1), thinking(600, -1, 4));
   std::vector<int32_t> ids;
   for (int i = 0; i < 3; ++i) ids.push_back(stream->next().token.id);
   stream->end_thinking();
@@ -566,8 +566,8 @@ TEST_P(LocalEngineTest, AThoughtEndsWhenItIsTold) {
   const std::vector<int32_t> closing = {198, kThinkEnd, 271};
   const auto at = std::search(ids.begin(), ids.end(), closing.begin(), closing.end());
   ASSERT_NE(at, ids.end());
-  EXPECT_LT(at - ids.begin(), 50);  // long before the budget would have ended it, at 53
-  EXPECT_EQ(ids.size(), 60u);       // and the answer took the rest, without a second end
+  EXPECT_LT(at - ids.begin(), 590);  // long before the budget would have ended it, at 593
+  EXPECT_EQ(ids.size(), 600u);       // and the answer took the rest, without a second end
   EXPECT_EQ(std::count(ids.begin(), ids.end(), kThinkEnd), 1);
 }
 

@@ -40,7 +40,7 @@ def test_growth():
     weights, grown = grow(old.state_dict(), config, 5, 4)
     new = DemoModel(grown)
     new.load_state_dict(weights)
-    assert grown["vision_config"]["deepstack_visual_indexes"] == [1, 4], grown["vision_config"]
+    assert grown["vision_config"]["deepstack_visual_indexes"] == [0, 4], grown["vision_config"]
     ids, positions = conversation(config, [5, ("image", 1, 8, 14), 9], np.random.default_rng(1))
     batch = as_batch(ids, positions, pictures=torch.randint(0, 256, (1, 128, 224, 3), dtype=torch.uint8))
     with torch.no_grad():

@@ -436,7 +436,7 @@ class Shown:
             f"step {c['step']} {run.progress():.0%} loss {loss:.3f} answer {answer:.3f} recall {found:.2f} | "
             f"{s / n:.3f} s/step, {self.waited / s:.0%} waiting, {per_second['tokens']:.0f} tokens/s, "
             f"{per_second['pictures']:.0f} pictures/s, {per_second['questions']:.0f} questions/s, drawing "
-            f"{1000 * self.drawn * run.a.workers / n:.0f} worker-ms/step/{run.a.workers} | {c['pictures']} pictures, levels {levels}"
+            f"needs {self.drawn / n / run.a.workers:.3f} s/step | {c['pictures']} pictures, levels {levels}"
             + (f" | {left_out * n:.0f} gradients left out" if left_out else "")
         )
         if run.times:

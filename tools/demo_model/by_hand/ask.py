@@ -2,7 +2,7 @@
 """Asks a running server about the twelve pictures and writes what came, good and bad, as a Markdown table.
 
     build/release/qwen3vl serve --port 7870 &
-    python3 tools/demo_model/by_hand/ask.py http://127.0.0.1:7870 > tools/demo_model/by_hand/README.md
+    python3 tools/demo_model/by_hand/ask.py http://127.0.0.1:7870 > table.md
 
 Right: the answer holds every expected text (with "any": one of them), or its point lies in the box, given in pixels. Standard library only.
 """
@@ -20,8 +20,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 def ask(url, picture, question, thinking):
     data = base64.b64encode(picture.read_bytes()).decode()
     content = [{"type": "image_url", "image_url": {"url": "data:image/png;base64," + data}}, {"type": "text", "text": question}]
-    body = {"messages": [{"role": "user", "content": content}], "temperature": 0, "max_tokens": 200,
-            "chat_template_kwargs": {"enable_thinking": thinking}}
+    body = {"messages": [{"role": "user", "content": content}], "temperature": 0, "max_tokens": 200}
+    if thinking:
+        body["chat_template_kwargs"] = {"enable_thinking": True}
     request = urllib.request.Request(url + "/v1/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
     return json.load(urllib.request.urlopen(request, timeout=120))["choices"][0]["message"]["content"] or ""
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Renders the twelve pictures of this folder in programs that the training never used for them: pages by Chromium, charts by
-matplotlib, painted shapes by Chromium's CSS with light, shadow and perspective.
+"""Renders the twelve pictures of this folder in other programs than the generator: pages by Chromium, charts by matplotlib (which also
+drew a twentieth of the grown model's training charts), painted shapes by Chromium's CSS with light, shadow and perspective.
 
     python3 tools/demo_model/by_hand/make.py          # needs chromium; the two plots also python3-matplotlib
 """

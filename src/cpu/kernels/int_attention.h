@@ -40,8 +40,8 @@ struct IntAttentionArgs {
   const void* const* pages;  // page i of the first head: tokens i * shape->tokens..; the next head's shape->bytes further
   int64_t begin, end;        // begin: a multiple of kIntBlock
   const int64_t* visible;    // [rows], the same for each head: tokens 0..visible-1 are attended to, ascending
-  // [heads, rows, dim padded to a multiple of 16] and [heads, rows] each, all to be multiplied by 2^top. A row that sees no token of these
-  // has a top of minus infinity and zeros.
+  // [heads, rows, dim padded to a multiple of 16] and [heads, rows] each, all to be multiplied by 2^top. A row that sees no token
+  // of these has a top of minus infinity and zeros.
   float* out;
   float* top;
   float* total;

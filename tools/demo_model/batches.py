@@ -18,7 +18,8 @@ from collections import Counter, deque
 import numpy as np
 
 import sizes
-from curriculum import KIND_INDEX, TASK_INDEX, TOP
+from curriculum import KIND_INDEX, LEVELS, TASK_INDEX, TOP
+from files import write_json
 from pictures import KINDS, make
 from questions import conversations, talk
 
@@ -36,12 +37,6 @@ SYSTEMS = [
 ]
 KEPT, ASKED = 40, 3  # scenes a process keeps for each size, and how often one is asked about
 RENDERED = 0.18  # share of pictures from the pool of other programs', of the kinds it has
-
-
-def write_json(path, data):
-    with open(path + ".new", "w", encoding="utf-8") as f:
-        json.dump(data, f, ensure_ascii=False)
-    os.replace(path + ".new", path)
 
 
 def tag_names(path, scenes=1200):
@@ -135,7 +130,7 @@ class Row:
             text([t.start] + t.encode("system\n" + r.choice(SYSTEMS)) + [t.end] + t.newline)
         text([t.start] + t.encode("user\n"))
         if scene.frames is None:
-            for _ in range(2 if getattr(scene, "pair", None) is not None else 1):
+            for _ in scene.parts():
                 picture(t.image, scene.height // 32, scene.width // 32)
         else:
             for seconds in scene.times:
@@ -189,14 +184,11 @@ class Drawn:
 
     def __init__(self, scene, kind, level):
         self.scene, self.kind, self.level, self.uses = scene, kind, level, 0
-        self.pair = getattr(scene, "pair", None)
         if scene.frames is None:
-            self.pictures = [np.ascontiguousarray(s.pixels) for s in ((scene,) if self.pair is None else (scene, self.pair))]
-            self.tags = [s.tags for s in ((scene,) if self.pair is None else (scene, self.pair))]
-        for s in (scene, self.pair):
-            canvas = getattr(s, "canvas", None)
-            if canvas is not None:
-                canvas.image = canvas.draw = None
+            self.pictures = [np.ascontiguousarray(s.pixels) for s in scene.parts()]
+            self.tags = [s.tags for s in scene.parts()]
+        for s in scene.parts():
+            s.canvas.image = s.canvas.draw = None
 
 
 class Batcher:
@@ -214,7 +206,7 @@ class Batcher:
         scene = None
         if self.pool and not test and kind != "video" and r.random() < RENDERED:
             scene = self.pool.scene(r, kind, *size)
-            level = TOP + 1 if scene is not None else level  # has no level: counts for none
+            level = LEVELS - 1 if scene is not None else level  # has no level: counts for none
         scene = scene if scene is not None else make(r, kind, *size, level, test, frames)
         return Drawn(scene, kind, level)
 
@@ -248,7 +240,7 @@ class Batcher:
                     raise
                 continue
             base, before = row.prefix(r, drawn.scene), row.branches
-            row.level = KIND_INDEX[drawn.kind] * (TOP + 2) + drawn.level
+            row.level = KIND_INDEX[drawn.kind] * LEVELS + drawn.level
             for c in asked:
                 if row.branches - before < self.most or single:
                     row.add(c, base)

@@ -199,6 +199,11 @@ class Scene:
         self.kind, self.canvas, self.facts = kind, canvas, facts
         self.height, self.width, self.tags = canvas.height, canvas.width, canvas.tags
         self.frames, self.times, self.frame_tags = None, None, None
+        self.pair = None  # a second picture of the same size, shown with this one
+
+    def parts(self):
+        """The scenes of one picture each that are shown together."""
+        return [self] if self.pair is None else [self, self.pair]
 
     @property
     def pixels(self):

@@ -45,7 +45,7 @@ def matplotlib():
 SCALES = ((20, 1), (50, 5), (90, 10), (100, 5), (100, 1), (100, 1), (500, 50), (1000, 10))
 
 
-def data(r, level, test, width=160):
+def data(r, level, test, width):
     """Type, items and whether one colour serves all, of a chart so wide."""
     kind = r.choices(("bar", "lying", "line", "pie"), (5, 1.5, 1.5, 1))[0] if level >= 4 else "bar"
     count = r.randint(2, 3) if level <= 2 else r.randint(3, 5)
@@ -88,8 +88,8 @@ class Look:
         self.path = pick_font(r, "".join(names))
         self.latin = self.path if r.random() < 0.7 else pick_font(r, "1")
         self.size = r.uniform(9.5, 14 if canvas.width < 256 else 18)
-        step = ceiling(items)[1]  # what lies between the ticks can be read only where it is printed
-        self.numbers = r.random() < 0.5 or any(i["value"] * 2 % step and step > 2 for i in items)
+        self.top, self.step = ceiling(items)  # what lies between the ticks can be read only where it is printed
+        self.numbers = r.random() < 0.5 or any(i["value"] * 2 % self.step and self.step > 2 for i in items)
         self.title = None
         self.axis = not self.numbers or r.random() < 0.5
         self.grid = self.axis and r.random() < 0.7
@@ -150,7 +150,7 @@ def label(canvas, look, x, y, text, path, small=1.0):
 
 
 def draw_bars(r, canvas, look, items, lying):
-    names, (top, step) = [i["name"] for i in items], ceiling(items)
+    names, top, step = [i["name"] for i in items], look.top, look.step
     area = x1, y1, x2, y2 = plot_area(r, canvas, look, lying, names)
     axes(canvas, look, area, top, step, lying)
     pitch, fill = ((y2 - y1) if lying else (x2 - x1)) / len(items), r.uniform(0.4, 0.8)
@@ -181,7 +181,7 @@ def draw_bars(r, canvas, look, items, lying):
 
 
 def draw_line(r, canvas, look, items):
-    names, (top, step) = [i["name"] for i in items], ceiling(items)
+    names, top, step = [i["name"] for i in items], look.top, look.step
     area = x1, y1, x2, y2 = plot_area(r, canvas, look, False, names)
     axes(canvas, look, area, top, step, False)
     pitch, ink = (x2 - x1) / len(items), near(r, COLOURS[items[0]["colour"]][0])
@@ -224,6 +224,17 @@ def draw_pie(r, canvas, look, items):
         _, size = canvas.fit(item["name"], look.size, room, look.path, least=7) or (0, 7)
         canvas.text(lx + 12, ly, item["name"], look.path, size, look.ink)
         start += turn
+
+
+def draw_ours(r, canvas, kind, items):
+    look = Look(r, canvas, items)
+    draw_title(r, canvas, look, [i["name"] for i in items])
+    if kind == "pie":
+        draw_pie(r, canvas, look, items)
+    elif kind == "line":
+        draw_line(r, canvas, look, items)
+    else:
+        draw_bars(r, canvas, look, items, kind == "lying")
 
 
 def draw_matplotlib(r, canvas, kind, items):
@@ -286,14 +297,6 @@ def chart(r, height, width, level, test):
         canvas = Canvas(r, height, width, (255, 255, 255))
     if r.random() * MATPLOTLIB < 1 and matplotlib():
         draw_matplotlib(r, canvas, kind, items)
-        return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one, title=None))
-    look, names = Look(r, canvas, items), [i["name"] for i in items]
-    look.top = ceiling(items)[0]
-    draw_title(r, canvas, look, names)
-    if kind == "pie":
-        draw_pie(r, canvas, look, items)
-    elif kind == "line":
-        draw_line(r, canvas, look, items)
     else:
-        draw_bars(r, canvas, look, items, kind == "lying")
-    return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one, title=look.title))
+        draw_ours(r, canvas, kind, items)
+    return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one))

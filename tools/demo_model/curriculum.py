@@ -56,6 +56,7 @@ NEEDS = {  # task -> what must be learnt to NEEDED first
     "vid_desc": ("vid_obj",),
 }
 NEEDED, KEEP, WAIT, PASS, TOP = 0.5, 0.12, 0.25, 0.7, 6
+LEVELS = TOP + 2  # to count by: 0 to TOP, and one for pictures from the pool, which have none
 APART = ("chat", "refuse")  # asked without regard to the kind of picture (smalltalk.py)
 KIND_SHARE = dict(objects=3.0, text=2.5, sums=1.0, chart=1.5, window=1.5, table=0.8, page=0.7, video=1.0)
 

@@ -27,6 +27,7 @@ import tempfile
 import torch
 
 import sizes
+from files import replace
 
 PART = 15 << 20  # bytes of a file of weights: some machines give back only small files
 COPIED = [
@@ -49,12 +50,6 @@ def safetensors(tensors):
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text + b"".join(blobs)
-
-
-def replace(path, data):
-    with open(path + ".new", "wb") as f:
-        f.write(data)
-    os.replace(path + ".new", path)
 
 
 def write_parts(state, config_folder, tokenizer_folder, out):

@@ -16,7 +16,8 @@ import shutil
 
 import torch
 
-from export import COPIED, replace, safetensors, write_limits
+from export import COPIED, safetensors, write_limits
+from files import replace
 from model import read_weights
 
 VISION, LANGUAGE = "model.visual.blocks.", "model.language_model.layers."

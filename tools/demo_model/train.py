@@ -41,14 +41,14 @@ import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 
 import validation  # noqa: E402
-from batches import Tokens, tag_names, write_json  # noqa: E402
-from curriculum import KIND_INDEX, TASK_INDEX, TASKS, TOP, Curriculum  # noqa: E402
+from batches import Tokens, tag_names  # noqa: E402
+from curriculum import KIND_INDEX, LEVELS, TASK_INDEX, TASKS, TOP, Curriculum  # noqa: E402
 from export import write_parts  # noqa: E402
+from files import write_json  # noqa: E402
 from model import Linear, load_model  # noqa: E402
 from optimizer import Flat, optimizers, set_rate  # noqa: E402
 from workers import LEFT_HERE, Settings, Workers  # noqa: E402
 
-LEVELS = TOP + 2  # 0 to TOP, and one for pictures from the pool, which have none
 CONSTANT = 0.6  # share of the time at the full rate, and with levels that follow the accuracy
 INDEXES = ("ids", "branch", "doc", "seen", "take", "target", "question", "question_task", "question_level", "present")
 

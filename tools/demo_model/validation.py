@@ -16,6 +16,7 @@ import scoring
 import sizes
 from batches import Batcher
 from curriculum import TOP, Curriculum
+from files import replace
 
 SEED = 12345
 LENGTH = 640  # long enough for every conversation of a picture
@@ -32,9 +33,7 @@ def write_batches(path, folder, pictures, kinds):
             size, video = sizes.pick(r, large=0.4), kind == "video"
             how = dict(size=size, kind=kind, level=TOP, test=True, single=True)
             made.append(batcher.batch(r, fresh, 0 if video else rows, rows if video else 0, **how))
-    with open(path + ".new", "wb") as f:
-        pickle.dump(made, f)
-    os.replace(path + ".new", path)
+    replace(path, pickle.dumps(made))
 
 
 def read_batches(path):

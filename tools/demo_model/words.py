@@ -222,10 +222,6 @@ TITLES += "Payment|Download|Print|Save file|Preferences|Network|Security|Calenda
 ZH_TITLES += "付款|下载|打印|保存文件|偏好设置|网络|安全|日历|反馈|新订单|结账|通知".split("|")
 CHECKS += "Notifications|Auto save|Bluetooth|Full screen|Show grid|Updates|Gift wrap|Express|Location|Backup".split("|")
 ZH_CHECKS += "通知|自动保存|蓝牙|全屏|显示网格|自动更新|礼品包装|加急|定位|备份".split("|")
-OPTIONS = """Small|Medium|Large;Cash|Card|Invoice;Daily|Weekly|Monthly;Light|Dark|Auto;Left|Center|Right;Low|Normal|High;
-Train|Bus|Car;Mr|Mrs|Dr;English|French|German""".replace("\n", "")
-ZH_OPTIONS = "小|中|大;现金|刷卡|转账;每天|每周|每月;浅色|深色|自动;男|女;低|普通|高;中文|英文|法文"
-OPTIONS, ZH_OPTIONS = ([x.split("|") for x in o.split(";")] for o in (OPTIONS, ZH_OPTIONS))
 
 
 def held_out(text, one_in=8):

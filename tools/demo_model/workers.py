@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from queue import Empty
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,12 +46,17 @@ def rows_for(budget, size, length, pictures_per_row):
     return max(1, round(budget / (length + 0.5 * patches * pictures_per_row)))
 
 
-class Settings:
+class Settings(NamedTuple):
     """What a drawing process is told, besides the curriculum: all of it fixed for the run."""
 
-    def __init__(self, folder, tags, length, budget, video_share, kinds, large, reuse):
-        self.folder, self.tags, self.length, self.budget = folder, tags, length, budget
-        self.video_share, self.kinds, self.large, self.reuse = video_share, kinds, large, reuse
+    folder: str
+    tags: list
+    length: int
+    budget: int
+    video_share: float
+    kinds: list
+    large: float
+    reuse: float
 
 
 def step_batch(r, batcher, curriculum, s, per_row):

@@ -2,7 +2,7 @@
 """Renders the twelve pictures of this folder in other programs than the generator: pages by Chromium, charts by matplotlib (which also
 drew a twentieth of the grown model's training charts), painted shapes by Chromium's CSS with light, shadow and perspective.
 
-    python3 tools/demo_model/by_hand/make.py          # needs chromium; the two plots also python3-matplotlib
+    python3 tools/demo_model/by_hand/make.py [NAME ...]    # needs chromium; the two plots python3-matplotlib
 """
 import pathlib
 import shutil
@@ -46,10 +46,17 @@ PAGES = {  # name: width, height, body's style, body
 <table border=1 style="margin:24px;border-collapse:collapse;font-size:18px" cellpadding=8><tr style="background:#ddd"><th>Item<th>Price<th>Stock<tr><td>Pen<td>2<td>40
 <tr><td>Book<td>12<td>7<tr><td>Bag<td>35<td>3</table>"""),
 }
-PLOTS = {
-    "plot-bars": "ax.bar(['Mon','Tue','Wed','Thu'],[5,8,3,7],color=['#4c72b0','#dd8452','#55a868','#c44e52']); ax.set_title('Orders')",
-    "plot-line": "ax.plot(['Jan','Feb','Mar','Apr','May'],[20,35,30,60,45],'o-'); ax.grid(True); ax.set_title('Visitors')",
-}
+
+
+def plot_bars(ax):
+    ax.bar(["Mon", "Tue", "Wed", "Thu"], [5, 8, 3, 7], color=["#4c72b0", "#dd8452", "#55a868", "#c44e52"])
+    ax.set_title("Orders")
+
+
+def plot_line(ax):
+    ax.plot(["Jan", "Feb", "Mar", "Apr", "May"], [20, 35, 30, 60, 45], "o-")
+    ax.grid(True)
+    ax.set_title("Visitors")
 
 
 def page(name, width, height, style, body):
@@ -62,22 +69,25 @@ def page(name, width, height, style, body):
         html.unlink()
 
 
-def plot(name, code):
+def plot(name, draw):
     import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot
+
     figure, ax = pyplot.subplots(figsize=(4.48, 3.2), dpi=100)
-    exec(code, {"ax": ax})
+    draw(ax)
     figure.savefig(HERE / f"{name}.png")
 
 
 def main():
+    """All pictures, or those named."""
     for name, what in PAGES.items():
-        if "plots" not in sys.argv[1:]:
+        if name in sys.argv[1:] or not sys.argv[1:]:
             page(name, *what)
-    for name, code in PLOTS.items():
-        if "pages" not in sys.argv[1:]:
-            plot(name, code)
+    for name, draw in (("plot-bars", plot_bars), ("plot-line", plot_line)):
+        if name in sys.argv[1:] or not sys.argv[1:]:
+            plot(name, draw)
 
 
 if __name__ == "__main__":

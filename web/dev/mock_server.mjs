@@ -125,6 +125,8 @@ async function answer(request, response, body) {
       : `The picture shows ${pictures} picture(s); you asked: “${text}”.`;
   await stream('content', whole, /long/.test(text) ? 1 : 12);
   if (/lost/.test(text)) {
+    // A reset throws away what the client has not read yet: let the text arrive, it is what the page must keep.
+    await sleep(500);
     response.destroy();
     return;
   }

@@ -19,7 +19,7 @@ struct Roof {
   double rate;
 };
 
-// Every roof that this processor has, about 1.5 s in all; threads 0: the cores this process may run on. Reading memory is
+// Every roof that this processor has, about 2 s in all; threads 0: the cores this process may run on. Reading memory is
 // tried in several ways, as each processor likes another one best. Takes 512 MiB of memory meanwhile.
 std::vector<Roof> measure_roofs(int threads);
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -343,6 +344,31 @@ def signals(*names, expect=0, twice=False, busy=False):
     return run
 
 
+def signal_while_loading(context, row):
+    """At any moment of loading: exit 0 and nothing half written. What is kept after that is whole."""
+    del row
+    for i in range(24):
+        cache = context.folder / "packed-while-loading"
+        shutil.rmtree(cache, ignore_errors=True)
+        command = [str(context.binary), "serve", "--port", "0", "--model", str(DEMO), "--quantize", "int4", "--packed-cache", str(cache)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   env=child_environment(), preexec_fn=die_with_parent)
+        try:
+            until = time.monotonic() + 20 * context.slack
+            while not cache.exists() and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.0005)
+            time.sleep(i * 0.002)
+            process.send_signal((signal.SIGTERM, signal.SIGINT)[i % 2])
+            code = process.wait(timeout=10 * context.slack)
+        finally:
+            process.kill()
+            process.wait()
+        parts = list(cache.glob("*.part"))
+        # Between its making and its lock a file is nobody's: empty, and taken over by the next who writes.
+        if code != 0 or any(part.stat().st_size for part in parts):
+            raise Failure(f"{i * 2} ms after the first file: exit {code}, left: {parts}")
+
+
 def ignored_hangup(context, row):
     """Under nohup SIGHUP is ignored, and stays so."""
     del row
@@ -451,6 +477,7 @@ RECIPES = {
     "CLI-072": languages,
     "CLI-073": signals("SIGTERM", "SIGINT"),
     "CLI-073b": signals("SIGTERM", busy=True),
+    "CLI-073c": signal_while_loading,
     "CLI-074": signals("SIGTERM", "SIGINT", twice=True, busy=True),
     "CLI-075": signals("SIGHUP", "SIGQUIT"),
     "CLI-075b": signals("SIGUSR1", "SIGUSR2", "SIGPIPE", expect=None),

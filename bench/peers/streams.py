@@ -162,19 +162,18 @@ class Bench:
         def note(situation, values):
             found.setdefault(situation, []).append(values)
 
-        filler = None
+        with self.server("qwen3vl") as server:
+            self.warm(server)
+            self.first(server, [self.user("What is a?", self.picture)])  # now the picture is known
+            kinds = [(self.picture, ""), (None, self.filler(server))]
         for i in range(self.a.repeats):
+            kinds.reverse()
+
+            def ask(text, more=()):
+                return {picture is not None: self.first(server, [self.user(before + text, picture), *more]) for picture, before in kinds}
+
             with self.server("qwen3vl") as server:
                 self.warm(server)
-                if filler is None:
-                    self.first(server, [self.user(f"What is {i} a?", self.picture)])  # now the picture is known
-                    filler = self.filler(server)
-                    continue_with = [(self.picture, ""), (None, filler)]
-            with self.server("qwen3vl") as server:
-                self.warm(server)
-                order = continue_with if i % 2 == 0 else continue_with[::-1]
-                ask = lambda text, more=(): {picture is not None: self.first(server, [self.user(before + text, picture), *more])
-                                             for picture, before in order}
                 note("after a restart", ask(f"What is {i} b?"))
                 for j in range(3):
                     note("new conversation", ask(f"And what is {i} {j}?"))

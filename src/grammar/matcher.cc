@@ -11,7 +11,8 @@ constexpr size_t kKeptMasks = 24;       // of an answer's places
 constexpr size_t kTidyPlaces = 4'000;   // then those that are past are forgotten
 constexpr size_t kFewIds = 1'024;
 constexpr size_t kManyStates = 6;       // then one walk for all of them together is cheaper than their masks
-constexpr int32_t kWorthDeriving = 4;   // bytes: fewer, and nearly all of the walk is left
+constexpr int32_t kWorthDeriving = 4;   // known bytes: with fewer nearly all of the walk is left
+constexpr int32_t kSoonDerived = 8;     // with so many little of it is
 
 bool is_end(std::span<const ParseStates::Pair> kernel) { return kernel.size() == 1 && kernel[0].first == ParseStates::kBottom; }
 
@@ -135,7 +136,7 @@ std::shared_ptr<const StateMask> GrammarMatcher::state_mask(int32_t state) {
     mask->words = {};
   }
   mask->rule_ends.shrink_to_fit();
-  if (!derived) shared_->keep(state, mask);  // the others would only push out what they are made from
+  if (known_bytes < kSoonDerived) shared_->keep(state, mask);  // the others would only push out what they are made from
   return mask;
 }
 

@@ -35,7 +35,7 @@ const Case kCases[] = {
      R"({"title": "A kitchen, seen from above: \"the pot\" is on the stove", "objects": [{"label": "a red pot with a lid", "bbox_2d": [10, 200, 455, 1000],
 "parts": [{"label": "the lid", "bbox_2d": [10, 200, 455, 300]}, {"label": "厨房里的锅", "bbox_2d": [0, 0, 1, 1]}]}, {"label": "a blue cup",
  "bbox_2d": [600, 20, 700, 140]}], "summary": {"count": 2, "colours": ["red", "blue"], "confidence": 0.925, "note": "nothing else can be recognised in the picture"}})"},
-    {"string of at most 200", R"({"type":"string","maxLength":200})",
+    {"string of at most 120", R"({"type":"string","maxLength":120})",
      R"("A long text of which each place is another state, since the characters that are left are counted: every mask is new.")"},
     {"json_object", "", R"({"a": [1, 2.5, {"b": null}], "name": "some text, then", "list": ["x", "y", true], "text": "and more of it"})"},
 };

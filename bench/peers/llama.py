@@ -69,7 +69,7 @@ class Server:
             except OSError:
                 if time.time() > end or self.process.poll() is not None:
                     self.__exit__()
-                    raise RuntimeError("llama-server did not start, see its log") from None
+                    raise RuntimeError(f"the server did not start, see {log}") from None
                 time.sleep(0.2)
 
     def __exit__(self, *_):

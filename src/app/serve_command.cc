@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
+#include <cstdlib>
 #include <vector>
 
 #include "app/commands.h"
@@ -12,6 +14,7 @@
 #include "serve/http_server.h"
 #include "serve/media_fetch.h"
 #include "serve/upstream_pool.h"
+#include "weights/packed_file.h"
 
 namespace qvl {
 namespace {
@@ -86,6 +89,23 @@ std::vector<RunningModel> start_models(const ServeFlags& flags) {
   return models;
 }
 
+void end_at_once(int) {
+  PackedFileWriter::remove_unfinished();
+  std::_Exit(0);
+}
+
+// Until the server runs there are no answers to wait for: a signal ends the process as a stop does, with 0 and no file half
+// written. HttpServer::run() puts its own in their place.
+void end_on_signals() {
+  for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) {
+    struct sigaction action {};
+    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN && signal == SIGHUP) continue;
+    action = {};
+    action.sa_handler = end_at_once;
+    ::sigaction(signal, &action, nullptr);
+  }
+}
+
 }  // namespace
 
 int run_serve(const ServeFlags& flags) {
@@ -109,6 +129,7 @@ int run_serve(const ServeFlags& flags) {
   ModelRegistry registry;
   registry.set_media(media.get());
   HttpServer server(options, registry);
+  end_on_signals();
   server.bind();  // a port in use is told before the model loads
   const std::vector<RunningModel> models = start_models(flags);
   if (upstreams) upstreams->start();

@@ -58,6 +58,12 @@ class Grammar {
   bool final(int32_t state) const { return states_[at(state)].final; }
   // Nothing but the end of the rule follows.
   bool only_final(int32_t state) const { return states_[at(state)].only_final; }
+  // Another state after which all texts of at most `bytes` bytes are read alike: as far, and with the rule's end at the same places.
+  struct Likeness {
+    int32_t state = -1;  // -1: none is known
+    int32_t bytes = 0;
+  };
+  Likeness like(int32_t state) const { return states_[at(state)].like; }
   int32_t states() const { return static_cast<int32_t>(states_.size()) - 1; }
 
   // A rule matches texts that are not empty; that it may be left out is part of its callers.
@@ -72,6 +78,7 @@ class Grammar {
   struct State {
     uint32_t edges = 0, calls = 0;  // where its own begin
     bool final = false, only_final = false;
+    Likeness like;
   };
   static size_t at(int32_t i) { return static_cast<size_t>(i); }
   template <typename T>

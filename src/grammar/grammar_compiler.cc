@@ -3,6 +3,8 @@
 #include <array>
 #include <deque>
 #include <functional>
+#include <limits>
+#include <map>
 
 #include "grammar/grammar.h"
 
@@ -91,6 +93,8 @@ class GrammarCompiler {
     std::vector<int32_t> empty;
     std::vector<Grammar::Edge> edges;
     std::vector<Grammar::Call> calls;
+    // Between two copies of a repetition: which, and how many copies may and must follow.
+    int32_t repetition = -1, left = 0, needed = 0;
   };
 
   template <typename... Args>
@@ -244,8 +248,16 @@ class GrammarCompiler {
     int rule = -1;
     if (copies > 1 && (is_nullable(body) || size_of(body) * at(copies) > kSmall)) rule = hoist(body);
     const auto copy = [&](int32_t a, int32_t b) { rule < 0 ? build(body, a, b) : call(rule, false, a, b); };
+    const int32_t repetition = repetitions_++;
+    const auto between = [&](int64_t done) {
+      const int32_t s = state();
+      raw_[at(s)].repetition = repetition;
+      raw_[at(s)].left = e.max < 0 ? std::numeric_limits<int32_t>::max() : static_cast<int32_t>(e.max - done);
+      raw_[at(s)].needed = static_cast<int32_t>(std::max<int64_t>(least - done, 0));
+      return s;
+    };
     for (int64_t i = 0; i < least; ++i) {
-      const int32_t next = e.max == least && i + 1 == least ? to : state();
+      const int32_t next = e.max == least && i + 1 == least ? to : between(i + 1);
       copy(from, next);
       from = next;
     }
@@ -259,7 +271,7 @@ class GrammarCompiler {
     if (e.max == least && least > 0) return;
     for (int64_t i = least; i < e.max; ++i) {
       raw_[at(from)].empty.push_back(to);
-      const int32_t next = i + 1 == e.max ? to : state();
+      const int32_t next = i + 1 == e.max ? to : between(i + 1);
       copy(from, next);
       from = next;
     }
@@ -293,7 +305,7 @@ class GrammarCompiler {
     size_t work = 0;
     for (size_t i = 0; i < order_.size(); ++i) {
       const auto me = static_cast<int32_t>(i);
-      Grammar::State made{static_cast<uint32_t>(grammar_.edges_.size()), static_cast<uint32_t>(grammar_.calls_.size()), false, false};
+      Grammar::State made{static_cast<uint32_t>(grammar_.edges_.size()), static_cast<uint32_t>(grammar_.calls_.size()), false, false, {}};
       todo.assign(1, order_[i]);
       seen_by[at(order_[i])] = me;
       while (!todo.empty()) {
@@ -311,10 +323,25 @@ class GrammarCompiler {
         if (work > GrammarBuilder::kMaxEdges) refuse("too large: more than {} steps", GrammarBuilder::kMaxEdges);
       }
       made.only_final = made.final && grammar_.edges_.size() == made.edges && grammar_.calls_.size() == made.calls;
+      made.like = likeness(me, raw_[at(order_[i])]);
       grammar_.states_.push_back(made);
     }
-    grammar_.states_.push_back({static_cast<uint32_t>(grammar_.edges_.size()), static_cast<uint32_t>(grammar_.calls_.size()), false, false});
+    grammar_.states_.push_back({static_cast<uint32_t>(grammar_.edges_.size()), static_cast<uint32_t>(grammar_.calls_.size()), false, false, {}});
     for (size_t r = 0; r < rules_.size(); ++r) grammar_.starts_.push_back(begins_[r] < 0 ? -1 : number_[at(begins_[r])]);
+  }
+
+  // With the first state met between copies of the same repetition. A copy has at least one byte, so the two differ only once one
+  // has no copies left, or needs no more.
+  Grammar::Likeness likeness(int32_t me, const RawState& raw) {
+    if (raw.repetition < 0) return {};
+    const Counted mine{me, raw.left, raw.needed};
+    const auto [first, is_new] = counted_.try_emplace({raw.repetition, raw.needed == 0}, mine);
+    if (is_new) return {};
+    const Counted& other = first->second;
+    int32_t bytes = std::numeric_limits<int32_t>::max();
+    if (mine.left != other.left) bytes = std::min({bytes, mine.left, other.left});
+    if (mine.needed != other.needed) bytes = std::min({bytes, mine.needed - 1, other.needed - 1});
+    return {other.state, bytes};
   }
 
   const std::string& label(int rule) const {
@@ -358,7 +385,12 @@ class GrammarCompiler {
   std::vector<std::vector<int>> users_;
   std::vector<bool> known_, nullable_, productive_;
   std::vector<RawState> raw_;
+  struct Counted {
+    int32_t state, left, needed;
+  };
   std::vector<int32_t> begins_, ends_, number_, order_;
+  int32_t repetitions_ = 0;
+  std::map<std::pair<int32_t, bool>, Counted> counted_;  // (repetition, nothing more needed) -> the first state met
   Grammar grammar_;
 };
 

@@ -1,6 +1,8 @@
 #include "grammar/matcher.h"
 
 #include <algorithm>
+#include <bit>
+#include <iterator>
 
 namespace qvl {
 namespace {
@@ -9,9 +11,12 @@ constexpr size_t kKeptMasks = 24;       // of an answer's places
 constexpr size_t kTidyPlaces = 4'000;   // then those that are past are forgotten
 constexpr size_t kFewIds = 1'024;
 constexpr size_t kManyStates = 6;       // then one walk for all of them together is cheaper than their masks
+constexpr int32_t kWorthDeriving = 4;   // known bytes: with fewer nearly all of the walk is left
+constexpr int32_t kSoonDerived = 8;     // with so many little of it is
 
 bool is_end(std::span<const ParseStates::Pair> kernel) { return kernel.size() == 1 && kernel[0].first == ParseStates::kBottom; }
 
+void clear(std::span<uint64_t> words, int32_t id) { words[static_cast<size_t>(id) / 64] &= ~(uint64_t{1} << (id % 64)); }
 void set(std::span<uint64_t> words, int32_t id) { words[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64); }
 
 }  // namespace
@@ -69,15 +74,19 @@ void GrammarMatcher::tidy() {
 }
 
 // Calls reached(node index, node, place) for each node in [begin, end) that the grammar reaches from `place`, which stands before
-// the first of them: all are of one depth or below it.
+// the first of them: all are of one depth or below it. Subtrees no deeper than known_bytes are left out.
 template <typename Reached>
-void GrammarMatcher::walk(int32_t place, int32_t begin, int32_t end, Reached reached) {
+void GrammarMatcher::walk(int32_t place, int32_t begin, int32_t end, int32_t known_bytes, Reached reached) {
   const auto& nodes = shared_->trie().nodes();
   if (begin >= end) return;
   states_.count(static_cast<size_t>(end - begin) / 16);
   path_[nodes[static_cast<size_t>(begin)].depth - 1u] = place;
   for (int32_t i = begin; i < end;) {
     const auto& node = nodes[static_cast<size_t>(i)];
+    if (node.deepest <= known_bytes) {
+      i = node.end;
+      continue;
+    }
     const int32_t next = states_.next(path_[node.depth - 1u], node.byte);
     if (next == ParseStates::kDead) {
       i = node.end;
@@ -89,17 +98,37 @@ void GrammarMatcher::walk(int32_t place, int32_t begin, int32_t end, Reached rea
   }
 }
 
+// Sets what tokens of more than known_bytes bytes say; beginning with the state itself, where the rule may already have ended, is
+// the caller's.
+void GrammarMatcher::read_tokens(int32_t state, int32_t known_bytes, StateMask& mask) {
+  const auto nodes = static_cast<int32_t>(shared_->trie().nodes().size());
+  walk(states_.alone(state), 0, nodes, known_bytes, [&](int32_t i, const TokenTrie::Node& node, int32_t place) {
+    if (node.depth <= known_bytes) return;
+    if (node.token >= 0) set(mask.words, node.token);
+    if (states_.can_end(place) && node.end > i + 1) mask.rule_ends.push_back(i);
+  });
+}
+
 std::shared_ptr<const StateMask> GrammarMatcher::state_mask(int32_t state) {
   if (auto known = shared_->find(state)) return known;
   const auto& trie = shared_->trie();
   auto mask = std::make_shared<StateMask>();
   mask->words.assign(trie.words(), 0);
+  const auto [other, alike_bytes] = shared_->grammar().like(state);
+  // Between the copies of a long repetition only the longest tokens know how many copies are left.
+  const bool derived = other >= 0 && alike_bytes >= kWorthDeriving;
+  const int32_t known_bytes = derived ? std::min(alike_bytes, TokenTrie::kDeepest - 1) : 0;
+  if (derived) {
+    const auto like = state_mask(other);
+    for (const int32_t id : like->ids) set(mask->words, id);
+    std::copy(like->words.begin(), like->words.end(), mask->words.begin());
+    for (const int32_t id : trie.longer_than(known_bytes)) clear(mask->words, id);
+    std::copy_if(like->rule_ends.begin(), like->rule_ends.end(), std::back_inserter(mask->rule_ends),
+                 [&](int32_t node) { return trie.nodes()[static_cast<size_t>(node)].depth <= known_bytes; });
+  }
+  read_tokens(state, known_bytes, *mask);
   size_t count = 0;
-  // Beginning with the state itself, where the rule may already have ended, is the caller's.
-  walk(states_.alone(state), 0, static_cast<int32_t>(trie.nodes().size()), [&](int32_t i, const TokenTrie::Node& node, int32_t place) {
-    if (node.token >= 0) set(mask->words, node.token), ++count;
-    if (states_.can_end(place) && node.end > i + 1) mask->rule_ends.push_back(i);
-  });
+  for (const uint64_t word : mask->words) count += static_cast<size_t>(std::popcount(word));
   if (count <= kFewIds) {
     for (int32_t id = 0; id < trie.tokens(); ++id) {
       if (mask->words[static_cast<size_t>(id) / 64] >> (id % 64) & 1) mask->ids.push_back(id);
@@ -107,7 +136,7 @@ std::shared_ptr<const StateMask> GrammarMatcher::state_mask(int32_t state) {
     mask->words = {};
   }
   mask->rule_ends.shrink_to_fit();
-  shared_->keep(state, mask);
+  if (known_bytes < kSoonDerived) shared_->keep(state, mask);  // the others would only push out what they are made from
   return mask;
 }
 
@@ -118,7 +147,7 @@ void GrammarMatcher::add_after_end(const StateMask& mask, int32_t frames, std::s
   if (is_end(states_.kernel(after))) return;
   const auto& nodes = shared_->trie().nodes();
   for (const int32_t end : mask.rule_ends) {
-    walk(after, end + 1, nodes[static_cast<size_t>(end)].end, [&](int32_t, const TokenTrie::Node& node, int32_t) {
+    walk(after, end + 1, nodes[static_cast<size_t>(end)].end, 0, [&](int32_t, const TokenTrie::Node& node, int32_t) {
       if (node.token >= 0) set(words, node.token);
     });
   }
@@ -134,7 +163,7 @@ void GrammarMatcher::fill_mask(std::span<uint64_t> words) {
   const auto kernel = states_.kernel(place_);
   const std::vector<ParseStates::Pair> pairs(kernel.begin(), kernel.end());
   if (pairs.size() > kManyStates) {
-    walk(place_, 0, static_cast<int32_t>(shared_->trie().nodes().size()), [&](int32_t, const TokenTrie::Node& node, int32_t) {
+    walk(place_, 0, static_cast<int32_t>(shared_->trie().nodes().size()), 0, [&](int32_t, const TokenTrie::Node& node, int32_t) {
       if (node.token >= 0) set(words, node.token);
     });
   }

@@ -65,9 +65,10 @@ class GrammarMatcher {
  private:
   int32_t after(std::string_view bytes);
   std::shared_ptr<const StateMask> state_mask(int32_t state);
+  void read_tokens(int32_t state, int32_t known_bytes, StateMask& mask);
   void add_after_end(const StateMask& mask, int32_t frames, std::span<uint64_t> words);
   template <typename Reached>
-  void walk(int32_t place, int32_t begin, int32_t end, Reached reached);
+  void walk(int32_t place, int32_t begin, int32_t end, int32_t known_bytes, Reached reached);
   void tidy();
 
   std::shared_ptr<const VocabularyGrammar> shared_;

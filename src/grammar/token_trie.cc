@@ -38,13 +38,33 @@ TokenTrie::TokenTrie(const Tokenizer& tokenizer) : bytes_(static_cast<size_t>(to
     for (; path.size() > common; path.pop_back()) nodes_[static_cast<size_t>(path.back())].end = static_cast<int32_t>(nodes_.size());
     for (size_t i = common; i < text.size(); ++i) {
       path.push_back(static_cast<int32_t>(nodes_.size()));
-      nodes_.push_back({0, -1, static_cast<uint16_t>(i + 1), static_cast<uint8_t>(text[i])});
+      nodes_.push_back({0, -1, static_cast<uint16_t>(i + 1), static_cast<uint8_t>(text[i]), 0});
     }
     nodes_[static_cast<size_t>(path.back())].token = id;
     longest_ = std::max(longest_, text.size());
     last = text;
   }
   for (const int32_t node : path) nodes_[static_cast<size_t>(node)].end = static_cast<int32_t>(nodes_.size());
+  set_deepest();
+
+  by_length_ = std::move(order);
+  std::stable_sort(by_length_.begin(), by_length_.end(), [&](int32_t a, int32_t b) { return bytes(a).size() > bytes(b).size(); });
+}
+
+void TokenTrie::set_deepest() {
+  std::vector<uint8_t> deepest(longest_ + 2, 0);  // of the nodes after this one, by depth, up to the next that is no deeper
+  for (size_t i = nodes_.size(); i-- > 0;) {
+    Node& node = nodes_[i];
+    uint8_t& below = deepest[node.depth + 1u];
+    node.deepest = std::max(static_cast<uint8_t>(std::min<int32_t>(node.depth, kDeepest)), below);
+    below = 0;
+    deepest[node.depth] = std::max(deepest[node.depth], node.deepest);
+  }
+}
+
+std::span<const int32_t> TokenTrie::longer_than(int32_t count) const {
+  const auto end = std::partition_point(by_length_.begin(), by_length_.end(), [&](int32_t id) { return std::ssize(bytes(id)) > count; });
+  return {by_length_.begin(), end};
 }
 
 }  // namespace qvl

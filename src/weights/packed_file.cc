@@ -39,6 +39,10 @@ Checksum::Value sum_of(const Header& header) {
   return checksum(std::as_bytes(std::span(&header, 1)).first(sizeof(Header) - sizeof(Checksum::Value)));
 }
 
+// The path of the unfinished file, for a signal handler; one is written at a time in a process.
+std::atomic<const char*> unfinished_path{nullptr};
+static_assert(std::atomic<const char*>::is_always_lock_free);
+
 uint64_t round_up(uint64_t x) { return (x + kAlignment - 1) / kAlignment * kAlignment; }
 
 bool read_all(int descriptor, uint64_t offset, std::byte* to, size_t bytes) {
@@ -84,11 +88,18 @@ void PackedFileWriter::open() {
     close();
     return;
   }
+  unfinished_path = part_.c_str();
   if (::ftruncate(descriptor_, 0) != 0) return fail(std::strerror(errno));
   position_ = PackedFile::kDataBegin;
 }
 
+void PackedFileWriter::remove_unfinished() noexcept {
+  if (const char* path = unfinished_path.load()) ::unlink(path);
+}
+
 void PackedFileWriter::close() {
+  const char* own = part_.c_str();
+  unfinished_path.compare_exchange_strong(own, nullptr);
   if (descriptor_ >= 0) ::close(descriptor_);
   descriptor_ = -1;
 }

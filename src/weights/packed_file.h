@@ -41,6 +41,8 @@ class PackedFileWriter {
 
   void add(const std::string& name, uint32_t layout, const Shape& shape, std::span<const std::byte> bytes);
   bool finish();                                           // false: failure() says why, and nothing is left behind
+  // Deletes the file that this process has begun and not finished, if any. For signal handlers: calls nothing else.
+  static void remove_unfinished() noexcept;
   const std::string& failure() const { return failure_; }  // one line; empty: none so far
 
  private:

@@ -86,6 +86,8 @@ try {
         await page.innerText('.figures'));
       await ask(page, 'Count the black objects.');
       equal('follow-up', await lastAnswer(page), 'There is 1 black object.');
+      const figures = await page.innerText('article.turn >> nth=-1 >> .figures');
+      check('the time saved by the picture being known', / · [\d.]+ s saved$/.test(figures), figures);
       const messages = bodies[1].messages;
       equal('roles of the second request', messages.map((m) => m.role).join(), 'user,assistant,user');
       equal('the picture goes first', messages[0].content[0].type, 'image_url');
@@ -94,6 +96,20 @@ try {
       await page.click('article.turn >> nth=-1 >> .foot .tool:has-text("Regenerate")');
       equal('regenerated', await lastAnswer(page), 'There is 1 black object.');
       equal('still two turns', await page.locator('article.turn').count(), 2);
+      equal('no problems', problems.join('; '), '');
+      await close();
+    },
+
+    'a conversation longer than the context goes on and says what was left out': async () => {
+      const { page, problems, close } = await openPage(browser, base);
+      await page.waitForSelector('.sample img');
+      for (const word of ['red', 'blue', 'green']) {
+        await ask(page, `${word} `.repeat(1200));
+        await lastAnswer(page);
+        equal(`no failure at ${word}`, await page.locator('.failure').count(), 0);
+      }
+      const hints = page.locator('article.turn >> nth=-1 >> .hint', { hasText: /answered without the oldest messages \([24]\)\.$/ });
+      equal('says so', await hints.count(), 1);
       equal('no problems', problems.join('; '), '');
       await close();
     },

@@ -105,6 +105,30 @@ try {
       await close();
     },
 
+    'the time that a known picture saved, and turns that no longer fit, in both languages': async () => {
+      const expected = {
+        'en-US': ['4.8 s saved', 'the model answered without the oldest messages (4).'],
+        'zh-CN': ['省时 4.8 秒', '模型作答时没有读最早的消息（4 条）。'],
+      };
+      for (const [locale, [saved, dropped]] of Object.entries(expected)) {
+        const { page, problems, close } = await openPage(browser, open.base, { locale });
+        const last = (selector) => page.locator(`article.turn >> nth=-1 >> ${selector}`);
+        await dropFiles(page, [png('a.png')]);
+        await ask(page, 'one');
+        await lastAnswer(page);
+        check('nothing saved at first', !(await last('.figures').innerText()).includes(saved), await last('.figures').innerText());
+        await ask(page, 'two');
+        await lastAnswer(page);
+        check('saved', (await last('.figures').innerText()).endsWith(` · ${saved}`), await last('.figures').innerText());
+        equal('nothing left out so far', await page.locator('.hint').count(), 0);
+        await ask(page, 'forgotten');
+        await lastAnswer(page);
+        check('says what was left out', (await last('.hint').innerText()).trim().endsWith(dropped), await last('.hint').innerText());
+        equal('no problems', problems.join('; '), '');
+        await close();
+      }
+    },
+
     'scrolling up lets go of the end, coming back takes hold': async () => {
       const { page, problems, close } = await openPage(browser, open.base);
       const gap = () => page.$eval('.scroll', (e) => e.scrollHeight - e.scrollTop - e.clientHeight);

@@ -14,6 +14,10 @@ const char* const kGrammars[] = {
     "root ::= object\nobject ::= \"{\" (pair (\", \" pair)*)? \"}\"\npair ::= \"\\\"\" [a-z]* \"\\\": \" value\n"
     "value ::= object | \"\\\"\" [^\"]* \"\\\"\" | [0-9]+ | \"[\" (value (\", \" value)*)? \"]\" | \"true\" | \"null\"",
     R"(root ::= [a-z ]{5,40})",
+    R"(root ::= "\"" ([^"\\] | "\\" ["\\nt]){12,30} "\"" [a-z]*)",
+    R"(root ::= ("[" [a-z ]{0,20} "]"){20} " end")",
+    "root ::= s{9,60} \"x\"?\ns ::= [^x] | \"x\" [0-9]",
+    R"(root ::= ("ab" | "c" [d-z]?){30,} ".")",
     R"(root ::= . . . "é"* [一-龥]*)",
     "root ::= s\ns ::= \"(\" s \")\" | \"(\" s \"]\" | \" a\" | \"the \" s",
     "root ::= (a | b | c | d | e | f | g | h)+\na ::= \"a\"+\nb ::= [a-c]+\nc ::= [a-d]+ \"x\"?\nd ::= [a-e]+ \"y\"\ne ::= \"ab\"\n"
@@ -28,7 +32,7 @@ TEST(Matcher, MaskIsWhatTheTokensSay) {
     const auto grammar = with_demo(parse_gbnf(text));
     for (int round = 0; round < 6; ++round) {
       GrammarMatcher matcher(grammar);
-      for (int step = 0; step < 12 && !matcher.ended(); ++step) {
+      for (int step = 0; step < 16 && !matcher.ended(); ++step) {
         const auto ids = allowed_ids(matcher);
         std::vector<int32_t> want;
         for (int32_t id = 0; id < demo_trie()->tokens(); ++id) {

@@ -85,8 +85,8 @@ def wait_until(condition, seconds, step=0.05):
     return condition()
 
 
-def in_threads(count, work):
-    """work(i) for each i at once; the first failure is raised here."""
+def in_threads(count, work, seconds=300):
+    """work(i) for each i at once, at most so long; the first failure is raised here."""
     failures = []
 
     def run(i):
@@ -99,6 +99,6 @@ def in_threads(count, work):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(300)
+        thread.join(seconds)
     if failures:
         raise failures[0]

@@ -96,6 +96,20 @@ TEST_F(PackedFileTest, AbsentOrMadeOfSomethingElse) {
   EXPECT_EQ(load().outcome, Outcome::kStale);
 }
 
+TEST_F(PackedFileTest, WhatIsUnfinishedCanBeRemovedByASignalHandler) {
+  PackedFileWriter::remove_unfinished();  // nothing was begun
+  {
+    PackedFileWriter writer(path(), "made of this");
+    ASSERT_TRUE(fs::exists(path().string() + ".part"));
+    PackedFileWriter::remove_unfinished();
+    EXPECT_TRUE(fs::is_empty(path().parent_path()));
+    EXPECT_FALSE(writer.finish());
+  }
+  ASSERT_TRUE(write());
+  PackedFileWriter::remove_unfinished();  // what is finished stays
+  expect_whole(load());
+}
+
 TEST_F(PackedFileTest, EveryTruncationIsNoticed) {
   ASSERT_TRUE(write());
   const std::string whole = content();

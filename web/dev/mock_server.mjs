@@ -1,7 +1,8 @@
 // For looking at the page while working on it, never part of the product: serves dist/ and the samples with the content
 // security policy of the real server, and streams made-up answers.
 //   node dev/mock_server.mjs [port]
-// What is asked decides the answer: "markdown", "an error", "lost", "slow", "length", "long", anything else.
+// What is asked decides the answer: "markdown", "an error", "lost", "slow", "length", "long", "forgotten", anything else. A picture asked
+// about before is one that the server still knows.
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, extname, join, normalize } from 'node:path';
@@ -132,7 +133,9 @@ async function answer(request, response, body) {
   }
   delta({}, /length/.test(text) ? 'length' : 'stop');
   const ms = Date.now() - started;
-  send({ choices: [], usage: { prompt_tokens: 92, completion_tokens: count, total_tokens: 92 + count }, timings: { prompt_n: 92, prompt_ms: 61, predicted_n: count, predicted_ms: ms, predicted_per_second: (count * 1000) / ms, vision_ms: 23.4, vision_n: pictures, ttft_ms: 151, cache_n: 0 } });
+  const truncation = /forgotten/.test(text) && chat.truncation === 'auto' ? { prompt_truncation: { dropped_messages: 4 } } : {};
+  const vision = pictures > 0 && chat.messages.length > 1 ? { vision_ms: 0, vision_saved_ms: 4800 } : { vision_ms: 23.4, vision_saved_ms: 0 };
+  send({ choices: [], usage: { prompt_tokens: 92, completion_tokens: count, total_tokens: 92 + count, ...truncation }, timings: { prompt_n: 92, prompt_ms: 61, predicted_n: count, predicted_ms: ms, predicted_per_second: (count * 1000) / ms, ...vision, vision_n: pictures, ttft_ms: 151, cache_n: 0 } });
   response.end('data: [DONE]\n\n');
 }
 

@@ -126,7 +126,8 @@ export async function* streamChat(chat: ChatRequest, signal: AbortSignal): Async
   const response = await request('/v1/chat/completions', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ ...chat, stream: true, stream_options: { include_usage: true } }),
+    // A conversation longer than the context goes on without its oldest turns; the usage says how many.
+    body: JSON.stringify({ ...chat, truncation: 'auto', stream: true, stream_options: { include_usage: true } }),
     signal,
   });
   if (!response.body) throw new ConnectionError(true);

@@ -155,17 +155,19 @@ describe('figures', () => {
   const clock = { sentAt: 100, firstAt: 350, lastAt: 1350, pieces: 11 };
   it('prefers the server’s', () => {
     const stats = statsOf(
-      { prompt_tokens: 80, completion_tokens: 12 },
-      { ttft_ms: 200, predicted_per_second: 55, vision_ms: 30 },
+      { prompt_tokens: 80, completion_tokens: 12, prompt_truncation: { dropped_messages: 2 } },
+      { ttft_ms: 200, predicted_per_second: 55, vision_ms: 30, vision_saved_ms: 4800 },
       clock,
     );
     expect(stats).toEqual({
-      ttftMs: 200, tokensPerSecond: 55, promptTokens: 80, answerTokens: 12, visionMs: 30, measuredHere: false,
+      ttftMs: 200, tokensPerSecond: 55, promptTokens: 80, answerTokens: 12, visionMs: 30, visionSavedMs: 4800, droppedMessages: 2,
+      measuredHere: false,
     });
   });
   it('falls back to its own clock', () => {
     expect(statsOf(null, null, clock)).toEqual({
-      ttftMs: 250, tokensPerSecond: 10, promptTokens: null, answerTokens: null, visionMs: null, measuredHere: true,
+      ttftMs: 250, tokensPerSecond: 10, promptTokens: null, answerTokens: null, visionMs: null, visionSavedMs: null, droppedMessages: 0,
+      measuredHere: true,
     });
   });
   it('formats', () => {

@@ -22,6 +22,8 @@ export function statsOf(usage: Usage | null, timings: Timings | null, clock: Clo
     promptTokens,
     answerTokens,
     visionMs: timings?.vision_ms ?? null,
+    visionSavedMs: timings?.vision_saved_ms ?? null,
+    droppedMessages: usage?.prompt_truncation?.dropped_messages ?? 0,
     measuredHere: timings?.ttft_ms === undefined || serverSpeed === null,
   };
 }

@@ -89,6 +89,7 @@ export const en = {
   thoughtFor: 'Thought for {s} s',
   stopped: 'Stopped.',
   cutByLength: 'The answer reached the maximum length. Raise “Maximum length” in the settings and regenerate to read the rest.',
+  turnsDropped: 'This chat is longer than the model can read at once: the model answered without the oldest messages ({n}).',
   emptyAnswer: 'The model gave an empty answer.',
   regenerate: 'Regenerate',
   copy: 'Copy',
@@ -103,6 +104,8 @@ export const en = {
   statSpeed: '{n} tokens/s',
   statTokens: '{n} tokens',
   statVision: 'picture {s} s',
+  statSaved: '{s} s saved',
+  statSavedTip: 'Saved: the server still had the picture as the model sees it.',
   statTip: 'Prompt: {prompt} tokens. Answer: {answer} tokens.',
   statMeasured: 'Measured by this page.',
 
@@ -215,6 +218,7 @@ export const zh: Strings = {
   thoughtFor: '思考了 {s} 秒',
   stopped: '已停止。',
   cutByLength: '回答达到了最大长度。请在设置中调高“最大长度”，再重新生成以读到其余部分。',
+  turnsDropped: '这段对话已超出模型一次能读的长度：模型作答时没有读最早的消息（{n} 条）。',
   emptyAnswer: '模型给出了空的回答。',
   regenerate: '重新生成',
   copy: '复制',
@@ -229,6 +233,8 @@ export const zh: Strings = {
   statSpeed: '{n} token/秒',
   statTokens: '{n} 个 token',
   statVision: '看图 {s} 秒',
+  statSaved: '省时 {s} 秒',
+  statSavedTip: '省时：服务器还留有模型看过的这张图片。',
   statTip: '输入：{prompt} 个 token；输出：{answer} 个 token。',
   statMeasured: '由本页面测得。',
 

@@ -42,6 +42,7 @@ export interface Timings {
   predicted_per_second?: number;
   vision_ms?: number;
   vision_n?: number;
+  vision_saved_ms?: number;
   ttft_ms?: number;
   cache_n?: number;
 }
@@ -51,6 +52,7 @@ export interface Usage {
   completion_tokens?: number;
   total_tokens?: number;
   completion_tokens_details?: { reasoning_tokens?: number } | null;
+  prompt_truncation?: { dropped_messages?: number } | null;
 }
 
 export interface Stats {
@@ -59,6 +61,10 @@ export interface Stats {
   promptTokens: number | null;
   answerTokens: number | null;
   visionMs: number | null;
+  /** What encoding the pictures would have taken, had the server not kept them. */
+  visionSavedMs: number | null;
+  /** Messages that no longer fitted the context, the oldest ones. */
+  droppedMessages: number;
   /** True where the page's own clock stood in for a figure that the server left out. */
   measuredHere: boolean;
 }

@@ -87,7 +87,7 @@ class Look:
         self.grid_ink = near(r, (85, 85, 85) if self.dark else (208, 208, 208), 12)
         self.path = pick_font(r, "".join(names))
         self.latin = self.path if r.random() < 0.7 else pick_font(r, "1")
-        self.size = r.uniform(9.5, 14 if canvas.width < 256 else 18)
+        self.size = r.uniform(10, 14 if canvas.width < 256 else 18)
         self.top, self.step = ceiling(items)  # what lies between the ticks can be read only where it is printed
         self.numbers = r.random() < 0.5 or any(i["value"] * 2 % self.step and self.step > 2 for i in items)
         self.title = None
@@ -144,9 +144,18 @@ def draw_title(r, canvas, look, names):
 
 
 def label(canvas, look, x, y, text, path, small=1.0):
-    """Text centred on x with its top at y."""
+    """Text centred on x with its top at y; returns its box."""
     w, _ = canvas.text_size(text, path, look.size * small)
-    canvas.text(max(1, min(canvas.width - w - 1, x - w / 2)), y, text, path, look.size * small, look.ink)
+    return canvas.text(max(1, min(canvas.width - w - 1, x - w / 2)), y, text, path, look.size * small, look.ink)
+
+
+def tag_item(canvas, items, item, boxes):
+    """Tags all that belongs to an item, its name above all, with its value and whether that is the highest or the lowest.
+    A model trained without read the highest value nearly always, and named any of the bars."""
+    values = [i["value"] for i in items]
+    ends = [end for end, v in (("end:highest", max(values)), ("end:lowest", min(values))) if v == item["value"]]
+    for box in boxes:
+        canvas.tag(box, f"value:{item['value']}", *ends)
 
 
 def draw_bars(r, canvas, look, items, lying):
@@ -167,16 +176,17 @@ def draw_bars(r, canvas, look, items, lying):
         canvas.rect(box, near(r, COLOURS[item["colour"]][0]), look.ink if look.edge else None, radius=look.radius)
         value, (w, h) = str(item["value"]), canvas.text_size(item["name"], look.path, look.size)
         if lying:
-            canvas.text(max(1, x1 - w - 5), y1 + middle - h / 2, item["name"], look.path, look.size, look.ink)
+            at = max(1, x1 - w - 5), y1 + middle - h / 2
+            name = canvas.text(*at, item["name"], look.path, look.size, look.ink)
             end = (box[2] - 6, box[1], box[2] + 6, box[3])
             if look.numbers:
                 canvas.text(box[2] + 3, y1 + middle - 4, value, look.latin, look.size * 0.9, look.ink)
         else:
-            label(canvas, look, x1 + middle, y2 + 5, item["name"], look.path)
+            name = label(canvas, look, x1 + middle, y2 + 5, item["name"], look.path)
             end = (box[0], box[1] - 6, box[2], box[1] + 6)
             if look.numbers:
                 label(canvas, look, x1 + middle, box[1] - look.size, value, look.latin, 0.9)
-        canvas.tag(end, "value:" + value)
+        tag_item(canvas, items, item, (end, name))
         canvas.tag(box, "bar", "colour:" + item["colour"])
 
 
@@ -190,8 +200,8 @@ def draw_line(r, canvas, look, items):
     for (x, y), item in zip(points, items):
         d = r.uniform(1.5, 3.5)
         canvas.ellipse((x - d, y - d, x + d, y + d), fill=ink)
-        label(canvas, look, x, y2 + 5, item["name"], look.path)
-        canvas.tag((x - 5, y - 5, x + 5, y + 5), "value:" + str(item["value"]))
+        name = label(canvas, look, x, y2 + 5, item["name"], look.path)
+        tag_item(canvas, items, item, ((x - 5, y - 5, x + 5, y + 5), name))
         if look.numbers:
             label(canvas, look, x, y - look.size - 3, str(item["value"]), look.latin, 0.9)
 
@@ -217,12 +227,14 @@ def draw_pie(r, canvas, look, items):
             look.size * 0.9,
             (20, 20, 20) if light(ink) else (250, 250, 250),
         )
-        canvas.tag((at[0] - 8, at[1] - 8, at[0] + 8, at[1] + 8), "value:" + value, "colour:" + item["colour"])
+        slice_box = at[0] - 8, at[1] - 8, at[0] + 8, at[1] + 8
+        canvas.tag(slice_box, "colour:" + item["colour"])
         ly, lx = y + (i - len(items) / 2) * (look.size + 6), x + side / 2 + 6
         canvas.rect((lx, ly, lx + 8, ly + 8), ink)
         room = canvas.width - lx - 14
         _, size = canvas.fit(item["name"], look.size, room, look.path, least=7) or (0, 7)
-        canvas.text(lx + 12, ly, item["name"], look.path, size, look.ink)
+        name = canvas.text(lx + 12, ly, item["name"], look.path, size, look.ink)
+        tag_item(canvas, items, item, (slice_box, name, (lx, ly, lx + 8, ly + 8)))
         start += turn
 
 

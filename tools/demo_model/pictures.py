@@ -141,6 +141,7 @@ def objects(r, height, width, level, test):
             dict(colour=colour, shape=shape, x=(box[0] + box[2]) / 2, y=(box[1] + box[3]) / 2, radius=radius, box=box)
         )
         canvas.tag(box, "colour:" + colour, "shape:" + shape, "object")
+        canvas.tag_place(box)
     if not out:  # all that was picked had the colour of the ground
         return objects(r, height, width, level, test)
     return Scene("objects", canvas, dict(objects=out))

@@ -103,11 +103,17 @@ class Objects:
         )
 
     def place(self, thing):
-        w, h = self.scene.width, self.scene.height
-        return PLACES[(min(2, int(thing["x"] * 3 / w)), min(2, int(thing["y"] * 3 / h)))]
+        """The ninth of the picture it lies in, or None on the border between two."""
+        x, y = 3 * thing["x"] / self.scene.width, 3 * thing["y"] / self.scene.height
+        if any(abs(v - border) < 0.09 for v in (x, y) for border in (1, 2)):
+            return None
+        return PLACES[(min(2, int(x)), min(2, int(y)))]
 
     def where(self, language, thing, question=None):
-        en, zh = self.place(thing)
+        place = self.place(thing)
+        if not place:
+            return None
+        en, zh = place
         name = name_of(thing, language)
         return (
             question or say(self.r, "where", language, thing=name),
@@ -119,7 +125,8 @@ class Objects:
         r = self.r
         a, b = r.sample(self.named, 2)
         dx, dy = a["x"] - b["x"], a["y"] - b["y"]
-        if abs(abs(dx) - abs(dy)) < 8 or max(abs(dx), abs(dy)) < 14:
+        longer, shorter = max(abs(dx), abs(dy)), min(abs(dx), abs(dy))
+        if longer < 14 or longer < 1.25 * shorter + 4:  # as much above as beside: either answer would be right
             return None
         side = ("left" if dx < 0 else "right") if abs(dx) > abs(dy) else "above" if dy < 0 else "below"
         na, nb = name_of(a, language), name_of(b, language)
@@ -180,7 +187,7 @@ class Objects:
             some = r.sample(shapes, min(len(shapes), r.choice((2, 2, 3))))
             ask = lambda t: say(r, "and", language, thing=shape_name(t["shape"], language))  # noqa: E731
             yield [self.colour(language, some[0])] + [self.colour(language, t, ask(t)) for t in some[1:]]
-        both = [t for t in shapes if t in self.named]
+        both = [t for t in shapes if t in self.named and self.place(t)]
         if both and r.random() < 0.5:
             t = r.choice(both)
             yield [self.colour(language, t), self.where(language, t, say(r, "and_where", language))]

@@ -96,6 +96,7 @@ def draw_fields(form, level):
         box = (max(form.x1 + 48, label[2] + 5), form.y, form.x2 - r.uniform(6, 16), form.y + 18)
         c.rect(box, form.field, near(r, (130, 130, 130), 20), radius=form.radius)
         c.tag(box, "widget:field")
+        c.tag_place((label[0], *box[1:]))
         c.tag(label, "text:" + name)
         if value and c.text_size(value, form.path, form.size)[0] < box[2] - box[0] - 8:
             c.tag(form.text(box[0] + 4, form.y + 4, value, ink_on(form.field)), "text:" + value)
@@ -141,6 +142,7 @@ def draw_buttons(form, level):
             form.size *= 0.92
         form.centred(box, name, ink_on(face))
         c.tag(box, "widget:button", "text:" + name)
+        c.tag_place(box)
         out.append(dict(label=name, box=box))
         x += width + gap
     return out
@@ -186,10 +188,8 @@ def table(r, height, width, level, test):
             if grid:
                 canvas.rect(box, outline=near(r, (150, 150, 150), 20))
             _, h = canvas.text_size(cell, path, size)
-            canvas.tag(
-                canvas.text(box[0] + 5, y + (pitch_y - h) / 2, cell, path, size, ink_on(face) if face else ink),
-                "text:" + cell,
-            )
+            written = canvas.text(box[0] + 5, y + (pitch_y - h) / 2, cell, path, size, ink_on(face) if face else ink)
+            canvas.tag(written, "text:" + cell, f"row:{i}", f"column:{j}")
     return Scene("table", canvas, dict(header=header, rows=rows))
 
 

@@ -71,9 +71,10 @@ class Curriculum:
         self.levels = {k: state.get("levels", {}).get(k, 1) for k in TASKS}
         self.share = state.get("share", 1.0)  # of the rows of a step: less where the GPU's memory did not hold them
         self.label = state.get("label", True)  # whether the vision labels are wanted still
+        self.favour = dict(state.get("favour", {}))  # factors of KIND_SHARE, by kind
 
     def state(self):
-        return {"accuracy": self.accuracy, "levels": self.levels, "share": self.share, "label": self.label}
+        return {k: getattr(self, k) for k in ("accuracy", "levels", "share", "label", "favour")}
 
     def at_least(self, level):
         """Lifts every kind to a level: a run whose time is short must not end below its full difficulty."""
@@ -92,7 +93,8 @@ class Curriculum:
         out = {}
         for kind in self.kinds:
             tasks = TASKS[kind]
-            out[kind] = KIND_SHARE[kind] * sum(w * self.task_weight(t) for t, w in tasks.items()) / sum(tasks.values())
+            share = KIND_SHARE[kind] * self.favour.get(kind, 1.0)
+            out[kind] = share * sum(w * self.task_weight(t) for t, w in tasks.items()) / sum(tasks.values())
         return out
 
     def pick_kind(self, r, video=True):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import wordings_more  # noqa: F401  (fills wordings.TEXT)
 import wordings_reading  # noqa: F401
+import wordings_composed  # noqa: F401  isort: skip  (adds to both)
 from questions_reading import of_chart, of_page, of_sums, of_table, of_text, of_video, of_window
 from smalltalk import smalltalk
 from words import COLOURS, ENDS, PLACES, SHAPES, SIDES, article, plural, zh_pair

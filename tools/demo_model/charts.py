@@ -2,7 +2,7 @@
 
 One drawing program's look was the feasibility study's main fault: a model that read its charts perfectly guessed those
 of others. The second look is matplotlib's (draw_matplotlib), which takes as long as thirty of ours: one chart in MATPLOTLIB.
-Facts: type, items (name, value, colour name or None), unit and whether colours tell the items apart.
+Facts: type, items (name, value, colour name), title or None, and whether one colour serves all (one_colour).
 """
 import functools
 import io
@@ -239,6 +239,7 @@ def draw_pie(r, canvas, look, items):
 
 
 def draw_ours(r, canvas, kind, items):
+    """Draws the chart; returns its title or None."""
     look = Look(r, canvas, items)
     draw_title(r, canvas, look, [i["name"] for i in items])
     if kind == "pie":
@@ -247,10 +248,12 @@ def draw_ours(r, canvas, kind, items):
         draw_line(r, canvas, look, items)
     else:
         draw_bars(r, canvas, look, items, kind == "lying")
+    return look.title
 
 
 def draw_matplotlib(r, canvas, kind, items):
-    """The chart as matplotlib draws it, pasted over the canvas. It gives no tags: only questions teach it."""
+    """The chart as matplotlib draws it, pasted over the canvas; returns its title or None. It gives no tags: only
+    questions teach it."""
     figure_class, chinese, latin = matplotlib()
     names, values = [i["name"] for i in items], [i["value"] for i in items]
     colours = ["#%02x%02x%02x" % near(r, COLOURS[i["colour"]][0]) for i in items]
@@ -296,10 +299,15 @@ def draw_matplotlib(r, canvas, kind, items):
             if r.random() < 0.45:
                 ax.bar_label(bars)
                 (ax.set_xlim if kind == "lying" else ax.set_ylim)(0, max(values) * 1.14)  # room for the numbers
+        title = r.choice(words.ZH_CHART_TITLES if words.is_chinese(names[0]) else words.CHART_TITLES)
+        title = title if canvas.height >= 160 and r.random() < 0.4 else None
+        if title:
+            ax.set_title(title)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=dpi, facecolor=figure.get_facecolor())
     picture = Image.open(buffer).convert("RGB").resize(canvas.image.size)
     canvas.image.paste(picture)
+    return title
 
 
 def chart(r, height, width, level, test):
@@ -307,8 +315,6 @@ def chart(r, height, width, level, test):
     canvas = Canvas(r, height, width, some_ground(r, 0.6))
     if any(apart(COLOURS[i["colour"]][0], canvas.ground) < 130 for i in items):
         canvas = Canvas(r, height, width, (255, 255, 255))
-    if r.random() * MATPLOTLIB < 1 and matplotlib():
-        draw_matplotlib(r, canvas, kind, items)
-    else:
-        draw_ours(r, canvas, kind, items)
-    return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one))
+    draw = draw_matplotlib if r.random() * MATPLOTLIB < 1 and matplotlib() else draw_ours
+    title = draw(r, canvas, kind, items)
+    return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one, title=title))

@@ -20,6 +20,7 @@ TASKS = {  # kind -> its tasks and their share of a picture's questions
         shape=1,
         count=1,
         count_attr=1.2,
+        think_count=0.8,
         exist=1,
         where=1.5,
         relation=1.5,
@@ -29,12 +30,23 @@ TASKS = {  # kind -> its tasks and their share of a picture's questions
         absent=0.6,
         multi=1,
     ),
-    "text": dict(ocr_text=2, ocr_digits=1.5, ocr_line=1, ocr_count=0.6, ocr_color=0.5, multi=0.5),
-    "sums": dict(arith=1.2, think=1.5, ocr_text=1),
-    "chart": dict(chart_max=1.2, chart_val=1.4, chart_list=1.2, chart_count=0.6, chart_color=0.8),
-    "window": dict(click=1.5, gui_read=1.2, gui_list=1),
-    "table": dict(table_cell=1.2, table_read=1),
-    "page": dict(html=1, page_read=1),
+    "text": dict(ocr_text=2, ocr_digits=1.5, ocr_line=1, ocr_count=0.6, ocr_color=0.5, scene=0.4, multi=0.5),
+    "sums": dict(arith=1.2, think=1.5, ocr_text=1, scene=0.4),
+    "chart": dict(
+        chart_max=1.2,
+        chart_val=1.4,
+        chart_list=1.2,
+        chart_diff=0.8,
+        chart_count=0.6,
+        chart_color=0.8,
+        chart_title=0.5,
+        scene=0.4,
+    ),
+    "window": dict(click=1.5, gui_read=1.2, gui_list=1, scene=0.4),
+    "table": dict(table_cell=1.2, table_read=1, scene=0.4),
+    "page": dict(html=1, page_read=1, scene=0.4),
+    "pair": dict(pair_diff=1.4, pair_same=1, pair_more=1, pair_where=1),
+    "diagram": dict(diagram_arrow=1.4, diagram_list=1, diagram_count=0.6, drawio=1.2, scene=0.4),
     "video": dict(vid_move=1, vid_time=1, vid_desc=0.7, vid_obj=0.6),
 }
 NEEDS = {  # task -> what must be learnt to NEEDED first
@@ -49,6 +61,11 @@ NEEDS = {  # task -> what must be learnt to NEEDED first
     "think": ("ocr_digits",),
     "ocr_line": ("ocr_digits",),
     "chart_list": ("ocr_digits",),
+    "chart_diff": ("chart_val",),
+    "think_count": ("color", "shape"),
+    "pair_diff": ("color", "shape"),
+    "pair_where": ("color", "shape"),
+    "drawio": ("diagram_list",),
     "gui_list": ("gui_read",),
     "table_read": ("table_cell",),
     "html": ("page_read",),
@@ -58,7 +75,7 @@ NEEDS = {  # task -> what must be learnt to NEEDED first
 NEEDED, KEEP, WAIT, PASS, TOP = 0.5, 0.12, 0.25, 0.7, 6
 LEVELS = TOP + 2  # to count by: 0 to TOP, and one for pictures from the pool, which have none
 APART = ("chat", "refuse")  # asked without regard to the kind of picture (smalltalk.py)
-KIND_SHARE = dict(objects=3.0, text=2.5, sums=1.0, chart=1.5, window=1.5, table=0.8, page=0.7, video=1.0)
+KIND_SHARE = dict(objects=3.0, text=2.5, sums=1.0, chart=1.5, window=1.5, table=0.8, page=0.7, pair=0.8, diagram=0.7, video=1.0)
 
 
 class Curriculum:

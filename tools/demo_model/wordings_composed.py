@@ -3,7 +3,9 @@
 The plain lines of the other files are how one careful person asks; these are how many hasty ones do: "how many things do
 you see", "where do i click to save", "sum?", "read it", "这是啥".
 """
-from wordings import more
+import wordings_more  # noqa: F401  (the plain lines)
+import wordings_reading  # noqa: F401
+from wordings import more, task
 
 more(
     "colour",
@@ -592,4 +594,138 @@ where [did they put it|can I see it|to look]?""",
     """[它|那它|那个|那|][在哪|在哪里|在哪儿|在什么位置|在什么地方|位置在哪][呢|]？
 [它的|]位置[呢|是哪里|在哪]？
 [具体|到底]在[哪|哪里|哪儿]？""",
+)
+task(
+    "chart_title",
+    """what is the title [of the chart|of this chart|of the graph|of this diagram|]?
+[read|tell me|give me|show me] the [title|heading|name] [of the chart|of this graph|]
+[how is|what is] [the|this] [chart|graph] called?
+what [does|is] this [chart|graph] [show|about], by its title?
+[chart title|title of the chart|the chart's title]?
+what is written [over|above|at the top of] the [chart|graph|bars]?""",
+    """[图表|图|这个图表|这张图|]的标题[是什么|是啥|写的什么|写了什么]？
+[图表|这个图表|这张图]叫什么[名字|]？
+[读|念|看看|告诉我]图表的[标题|名字]
+[图表上方|图的上面|最上面]写[了|的][什么|啥]？""",
+)
+task(
+    "chart_difference",
+    """how much [more|higher|bigger|larger] is {a} than {b} <chart>?
+[what's|whats|what is] the difference [between|of] {a} and {b} <chart>?
+[by how much|how much] [does|did] {a} [beat|exceed|top] {b}?
+[difference between|difference of] {a} and {b}?
+{a} minus {b}?
+[compare|subtract] {a} and {b} <chart>
+how [far|much] apart are {a} and {b} <chart>?
+how much [less|lower|smaller] is {b} than {a}?""",
+    """<表>{a}比{b}[多|高|大][多少|几]？
+{a}[和|与|跟]{b}[相差|差|的差是|差了][多少|几]？
+{a}减{b}[是|等于|得][多少|几]？
+{b}比{a}[少|低|小][多少|几]？
+[比较|对比|算算]{a}和{b}[差多少|的差|]""",
+)
+task(
+    "pair_difference",
+    """[what's|whats|what is] [different|the difference|changed|not the same] [between the two|between the pictures|between these images|here|]?
+[find|spot|tell me|describe|show me] the difference [between the two|between the pictures|]
+[how|in what] do [the two|these two|the] [pictures|images|photos] differ?
+[what|which thing] [changed|is new|is missing|has changed] [from the first to the second|in the second picture|]?
+[compare|compare with each other] [the two|these|both|the] [pictures|images]
+what [changes|is different] from the first [picture|image] to the second?""",
+    """[两张图|这两张图|两幅图|图片][有什么|有啥|哪里|的]不同[之处|]？
+[找出|说说|告诉我|看看][两张图|两幅图|][的|][不同|区别|差别|变化]
+[哪里|什么|啥][变了|不一样|不同]？
+[对比|比较|比较一下][这|]两张[图|图片]
+第二张[图|图片]和第一张[有什么不同|有什么区别|差在哪里]？""",
+)
+task(
+    "pair_same",
+    """are [they|the two|these two|both pictures|the pictures|these images|the two images] [the same|identical|equal|alike]?
+[do|does] [both|the two|these] [pictures|images] show the same [thing|things|]?
+[same|identical] [or not|or different|pictures]?
+[tell me|check|say] [if|whether] [they|the pictures|both images] are [the same|identical]""",
+    """[两张图|这两张图|两幅图|它们|两张图片][一样|相同|是一样的|完全一样]吗？
+[两张图|这两张图|两幅图][是不是|是否][一样|相同]？
+[看看|判断|告诉我][两张图|两幅图]是否[一样|相同]""",
+)
+task(
+    "pair_more",
+    """which [picture|image|one] has more [objects|shapes|things|in it|]?
+[where|in which picture|in which image] are there more [objects|shapes|things]?
+[compare|count] the [number of|] [objects|shapes|things] in both [pictures|images]
+[more|most] [objects|shapes|things] in which [picture|image]?""",
+    """[哪张|哪一张|哪幅][图|图片]的[东西|物体|图形][多|更多|比较多]？
+[两张图|两幅图][哪张|哪个][物体|图形|东西|][多|更多]？
+[比较|数数|数一下]两张图的[物体|图形]数[量|]
+[物体|图形]更多的是[哪张|哪一张]？""",
+)
+task(
+    "pair_where",
+    """[in which|on which] [picture|image|one] is the {thing}?
+which [picture|image|one] [has|shows|contains] [a|the] {thing}?
+[where|which picture] [is|has] the {thing}, [first or second|the first or the second]?
+[find|look for] the {thing}: which [picture|image] [is it|has it]?
+is the {thing} in the first or [in|] the second [picture|image|one]?""",
+    """{thing}在[哪张|哪一张|第几张][图|图片][里|中|]？
+[哪张|哪一张|第几张][图|图片][里|]有{thing}？
+[看看|告诉我|找找]{thing}在[哪张图|第几张图][里|]
+{thing}是在第一张还是第二张[图|]？""",
+)
+task(
+    "diagram_to",
+    """[what|which box|where] does {name} [point|lead|go|connect] to?
+[what|which box|which one] [comes|follows|is] after {name}?
+[where|to what|to which box] does the arrow [from|of] {name} [go|point|lead]?
+what is [next after|behind|after] {name}?
+[follow|trace] the arrow from {name}
+{name} [points|leads|goes] to [what|which box|where]?
+[next step|next box] after {name}?""",
+    """{name}指向[哪里|什么|哪个|哪个框|啥]？
+{name}[的箭头|][连到|通到|通向|连着|指着][哪里|什么|哪个框|哪个]？
+{name}[之后|后面|的下一步][是什么|是哪个|是啥|到哪里]？
+[从|]{name}[出发|]的箭头[指向|到|通向][哪里|什么|哪个框]？
+[看看|告诉我]{name}指向[哪里|什么]""",
+)
+task(
+    "diagram_from",
+    """[what|which box|which one] [points|leads|goes|connects] to {name}?
+[what|which box|which one] [comes|is] before {name}?
+[where|from where|from which box] does the arrow to {name} [come from|start]?
+[what|which box] has an arrow to {name}?
+[previous step|previous box] before {name}?""",
+    """[什么|哪个|哪个框|啥][指向|通向|连到]{name}？
+{name}[之前|前面|的上一步][是什么|是哪个|是啥]？
+指向{name}的[箭头|]是[从哪里|哪个框|从哪个框][来的|出发的|]？
+[哪个框|谁]的箭头[指向|到]{name}？""",
+)
+task(
+    "diagram_list",
+    """[list|name|read|give me|write down] [all|all the|the] [boxes|labels|nodes|steps|elements] [of the diagram|in the diagram|here|]
+[what|which] [boxes|labels|nodes|steps] [are there|do you see|does it have|are in the diagram]?
+[what|which words] [is|stands|are] [written|] in the boxes?
+[read|transcribe] the [diagram|flowchart|flow chart]
+[boxes|labels|nodes]?""",
+    """[列出|读出|说出|告诉我|写出][图中|流程图|][所有|全部|][的|][框|节点|步骤|文字]
+[图中|流程图里|这里][有哪些|都有什么|有什么][框|节点|步骤]？
+[框|方框|节点]里[写了什么|写的什么|是什么字]？""",
+)
+task(
+    "diagram_count",
+    """how many [boxes|nodes|steps|shapes] [are there|do you see|does it have|does the diagram have|] [in the diagram|here|]?
+[count|number of] [the|] [boxes|nodes|steps] [in the diagram|here|]
+[what's|what is] the number of [boxes|nodes]?""",
+    """[图中|流程图里|这里|][有|一共有|总共有][几|多少]个[框|节点|方框|步骤]？
+[数数|数一数|数一下][有几个|有多少个|][框|节点|方框]
+[框|节点|方框][有几个|一共几个|的数量]？""",
+)
+task(
+    "drawio",
+    """[convert|turn|translate|change] [this|the] [diagram|flowchart|flow chart|picture|drawing|image] [to|into] [Draw.io XML|draw.io|drawio xml|mxGraph XML|a Draw.io file]
+[write|give me|generate|make|create|output] [the|] [Draw.io XML|drawio xml|mxGraphModel|draw.io code] [of this|for this|for this diagram|of the diagram|]
+[recreate|redraw|rebuild|draw] [this|this diagram|the diagram|it] [in|for|with] [Draw.io|draw.io|drawio]
+[draw.io|drawio] [xml|XML] [please|of this|for this]?
+I need [this|this diagram|it] [as|in] [Draw.io XML|a drawio file|draw.io]""",
+    """[把|请把|帮我把][这个图|流程图|这张图|图片][转成|变成|写成|转换成|转为][Draw.io的XML|drawio|Draw.io XML|Draw.io文件]
+[写|写出|生成|给我|输出][这个图的|流程图的|对应的|][Draw.io XML|drawio代码|Draw.io代码|mxGraphModel]
+[用|以][Draw.io|drawio][画|重画|还原|重现][这个图|它|这张图]""",
 )

@@ -5,7 +5,7 @@ Accuracies on the questions just trained on, by task, move two things (they cost
 - weights. A task's weight falls from 1 to 0.12 as its accuracy rises to 1 (what is learnt is kept warm, not forgotten),
   and stays at 0.25
   while what it builds on is not there: no relations before colours and shapes, no sums before digits.
-- levels. Every kind of picture begins at level 1 (one object, one line of one character, two bars) and goes up when its
+- levels. Every kind of picture begins at level 1 (one line of one character, two bars; objects at 2) and goes up when its
   tasks reach
   0.7 at the level. Half of a kind's pictures are of its level, the rest of any level up to it, and a few one above.
 
@@ -73,6 +73,7 @@ NEEDS = {  # task -> what must be learnt to NEEDED first
     "vid_desc": ("vid_obj",),
 }
 NEEDED, KEEP, WAIT, PASS, TOP = 0.5, 0.12, 0.25, 0.7, 6
+FIRST = {"objects": 2}  # a single object teaches to answer without looking for the one asked about
 LEVELS = TOP + 2  # to count by: 0 to TOP, and one for pictures from the pool, which have none
 APART = ("chat", "refuse")  # asked without regard to the kind of picture (smalltalk.py)
 KIND_SHARE = dict(objects=3.0, text=2.5, sums=1.0, chart=1.5, window=1.5, table=0.8, page=0.7, pair=0.8, diagram=0.7, video=1.0)
@@ -85,7 +86,7 @@ class Curriculum:
         self.kinds = [k for k in TASKS if not kinds or k in kinds]
         state = state or {}
         self.accuracy = dict(state.get("accuracy", {}))
-        self.levels = {k: state.get("levels", {}).get(k, 1) for k in TASKS}
+        self.levels = {k: state.get("levels", {}).get(k, FIRST.get(k, 1)) for k in TASKS}
         self.share = state.get("share", 1.0)  # of the rows of a step: less where the GPU's memory did not hold them
         self.label = state.get("label", True)  # whether the vision labels are wanted still
         self.favour = dict(state.get("favour", {}))  # factors of KIND_SHARE, by kind

@@ -70,7 +70,13 @@ def more(name, english, chinese):
 
 @functools.lru_cache(maxsize=200_000)
 def kept_out(name, language, skeleton):
-    return held_out(f"{name} {language} {skeleton}", HELD_OUT)
+    """Whether a skeleton, however capitalised and with whatever at its end, is kept out of training."""
+    return held_out(f"{name} {language} {bare(skeleton)}", HELD_OUT)
+
+
+def bare(text):
+    """A text without what careless() may change."""
+    return text.lower().rstrip(" .?!。？")
 
 
 def skeletons(name, language, held_out=False):

@@ -192,7 +192,7 @@ def tiny_config():
 def run_train(*options):
     began = time.monotonic()
     command = [sys.executable, os.path.join(HERE, "train.py"), "--device", "cpu", "--workers", "1", "--threads", "1"]
-    command += ["--budget", "900", "--length", "384", "--valid-pictures", "1", "--log", "1", "--learn", "2", *options]
+    command += ["--budget", "900", "--length", "384", "--valid-pictures", "1", "--log", "1", "--learn", "1", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     return done.stdout, time.monotonic() - began

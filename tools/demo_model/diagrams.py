@@ -21,6 +21,14 @@ def labels(r, count, chinese):
     return r.sample(pool, count)
 
 
+def label_size(r, canvas, names, path, room):
+    """The size at which every label fits its box."""
+    size = r.uniform(11, 15)
+    for name in names:
+        _, size = canvas.fit(name, size, room, path, least=7.5) or (path, 7.5)
+    return size
+
+
 def border(box, shape, towards):
     """Where the line from the middle of a box towards a point leaves it."""
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
@@ -56,7 +64,7 @@ def diagram(r, height, width, level, test):
     cell_w, cell_h = (width - 12) / columns, (height - 12) / rows
     path = pick_font(r, "".join(names))
     room = min(cell_w - 26, 130)
-    size = min(canvas.fit(n, r.uniform(11, 15), room - 6, path, least=7.5)[1] if canvas.text_size(n, path, 8)[0] < room else 7.5 for n in names)
+    size = label_size(r, canvas, names, path, room - 6)
     dark = not light(canvas.image.getpixel((1, 1)))
     ink = (225, 225, 225) if dark else near(r, (50, 50, 60), 30)
     shape, faces = r.choice(SHAPES), [near(r, c, 12) for c in r.sample(FACES, 2)]

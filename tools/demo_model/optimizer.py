@@ -99,7 +99,7 @@ def optimizers(model, head, lr, vision_lr, dtype):
         [
             dict(params=tables, lr=lr * 0.7),
             dict(params=small, lr=lr * 0.5),
-            dict(params=list(head.parameters()), lr=lr * 4),  # begins at nought on features that are there
+            dict(params=list(head.parameters()), lr=lr * 4),  # it begins at nought, on features that are there
         ],
         betas=(0.9, 0.98),
         eps=1e-8,

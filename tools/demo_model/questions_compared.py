@@ -37,12 +37,11 @@ def of_pair(r, scene):
     yield item(r, "pair_diff", asked(r, "pair_difference", difference(f)))
     answer = en_zh("Yes, they show the same.", "是的，两张图一样。") if same else en_zh("No, they differ.", "不，两张图不一样。")
     yield item(r, "pair_same", asked(r, "pair_same", answer))
+    more = "first" if a > b else "second", "一" if a > b else "二"
     if a == b:
         answer = en_zh(f"Both have {a}.", f"一样多，都是{a}个。")
-    elif a > b:
-        answer = en_zh(f"The first picture has more: {a} and {b}.", f"第一张图更多：{a}个和{b}个。")
     else:
-        answer = en_zh(f"The second picture has more: {a} and {b}.", f"第二张图更多：{a}个和{b}个。")
+        answer = en_zh(f"The {more[0]} picture has more: {a} and {b}.", f"第{more[1]}张图更多：{a}个和{b}个。")
     yield item(r, "pair_more", asked(r, "pair_more", answer))
     for _ in range(2):
         thing, answer = whereabouts(r, f)

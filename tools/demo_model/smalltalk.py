@@ -144,8 +144,9 @@ def smalltalk(r, test=False):
     language = r.choice(("en", "zh"))
     if k < 0.55:
         return "refuse", language, say(r, r.choice(("describe", "count", "read")), language), NO_PICTURE[language], True
+    requests = [q for q in REQUESTS[language] if kept_out("refuse", language, q) == held] or REQUESTS[language]
     while True:
-        request = r.choice(REQUESTS[language])
+        request = r.choice(requests)
         question = request.replace("{}", r.choice(TOPICS[language]))  # some name it twice
-        if held_out(question, 6) == test and kept_out("refuse", language, request) == held:
+        if held_out(question, 6) == test:
             return "refuse", language, careless(r, question, language), SORRY[language], r.random() < 0.6

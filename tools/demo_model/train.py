@@ -11,7 +11,7 @@
 A run is a folder: state.pt (weights, optimisers, curriculum, counters: all that is needed to go on), curriculum.json
 (read by the processes that draw), tags.json and log.txt. Run the same command again and it picks up where it was;
 --minutes counts the time over all such runs of a stage. A stage begun in a folder that holds another stage's state
-takes that stage's weights and curriculum. state.pt is replaced by an atomic rename every --save minutes, after each
+takes that stage's weights. state.pt is replaced by an atomic rename every --save minutes, after each
 stage, and on SIGINT or SIGTERM.
 
 --export FOLDER keeps there, after every validation and at the end, what a machine that is lent for minutes should give
@@ -138,7 +138,8 @@ class Run:
         torch.nn.init.zeros_(self.head.weight)
         torch.nn.init.constant_(self.head.bias, -4.5)
         self.counts = dict(step=0, seconds=0.0, pictures=0, questions=0, tokens=0)
-        self.curriculum = Curriculum(state["curriculum"] if state else earlier(a.init), a.kinds)
+        same = state is not None and state["stage"] == a.stage  # the vision stage's levels are all at the top: no beginning
+        self.curriculum = Curriculum(state["curriculum"] if same else earlier(a.init), a.kinds)
         self.curriculum.favour = {k: float(v) for k, v in (x.split("=") for x in a.favour)}
         if state:
             self.model.load_state_dict(state["model"])
@@ -149,7 +150,7 @@ class Run:
         self.opts = optimizers(self.model, self.head, a.lr, a.vision_lr, self.model.dtype)
         if state:
             self.flat.mean.copy_(state["mean"])
-        if state and state["stage"] == a.stage:
+        if same:
             self.counts = state["counts"]
             self.flat.steps = self.counts["step"]
             for o, s in zip(self.opts, state["optimizers"]):

@@ -251,10 +251,36 @@ def draw_ours(r, canvas, kind, items):
     return look.title
 
 
+def tag_figure(canvas, ax, kind, items, marks, texts):
+    """The labels of a chart drawn by matplotlib, from where it put its bars (or points, or slices) and their names. A
+    picture without any would teach that nothing is on it."""
+
+    def units(box):
+        return tuple(v / canvas.scale for v in (box.x0, canvas.image.height - box.y1, box.x1, canvas.image.height - box.y0))
+
+    for i, (item, text) in enumerate(zip(items, texts)):
+        name = units(text.get_window_extent())
+        if kind == "line":
+            x, y = (v / canvas.scale for v in ax.transData.transform((i, item["value"])))
+            mark = (x - 5, canvas.height - y - 5, x + 5, canvas.height - y + 5)
+        elif kind == "pie":
+            slice_, k = marks[i], math.radians((marks[i].theta1 + marks[i].theta2) / 2)
+            at = slice_.center[0] + 0.6 * math.cos(k), slice_.center[1] + 0.6 * math.sin(k)  # where its number stands
+            x, y = (v / canvas.scale for v in ax.transData.transform(at))
+            mark = (x - 8, canvas.height - y - 8, x + 8, canvas.height - y + 8)
+        else:
+            mark = units(marks[i].get_window_extent())
+            canvas.tag(mark, "bar")
+        canvas.tag(mark, "colour:" + item["colour"])
+        if kind in ("bar", "lying"):  # the end of the bar, where its value is read
+            mark = (mark[2] - 6, *mark[1:]) if kind == "lying" else (mark[0], mark[1] - 6, mark[2], mark[1] + 6)
+        tag_item(canvas, items, item, (mark, name))
+
+
 def draw_matplotlib(r, canvas, kind, items):
-    """The chart as matplotlib draws it, pasted over the canvas; returns its title or None. It gives no tags: only
-    questions teach it."""
+    """The chart as matplotlib draws it, pasted over the canvas; returns its title or None."""
     figure_class, chinese, latin = matplotlib()
+    printed = max(i["value"] for i in items) > 9 or r.random() < 0.45  # its axis has a tick for every hundred, perhaps
     names, values = [i["name"] for i in items], [i["value"] for i in items]
     colours = ["#%02x%02x%02x" % near(r, COLOURS[i["colour"]][0]) for i in items]
     import matplotlib as mpl
@@ -282,7 +308,7 @@ def draw_matplotlib(r, canvas, kind, items):
         figure.patch.set_facecolor(r.choice(("white", "white", "#fafafa", "#eef2f7")))
         ax = figure.add_subplot()
         if kind == "pie":
-            ax.pie(
+            marks, texts, _ = ax.pie(
                 values,
                 labels=names,
                 colors=colours,
@@ -290,14 +316,16 @@ def draw_matplotlib(r, canvas, kind, items):
                 autopct=lambda p: str(round(p * sum(values) / 100)),
             )
         elif kind == "line":
-            ax.plot(names, values, marker=r.choice("os^D"), color=colours[0])
-            ax.set_ylim(0, ceiling(items)[0])
+            marks = ax.plot(names, values, marker=r.choice("os^D"), color=colours[0])
+            ax.set_ylim(0, max(ceiling(items)[0], max(values) * 1.14))
+            for at in enumerate(values) if printed else ():
+                ax.annotate(str(at[1]), at, xytext=(0, mpl.rcParams["font.size"] * 0.6), textcoords="offset points", ha="center")
         else:
-            bars = (ax.barh if kind == "lying" else ax.bar)(names, values, r.uniform(0.4, 0.85), color=colours)
+            marks = (ax.barh if kind == "lying" else ax.bar)(names, values, r.uniform(0.4, 0.85), color=colours)
             if kind == "lying":
                 ax.invert_yaxis()
-            if r.random() < 0.45:
-                ax.bar_label(bars)
+            if printed:
+                ax.bar_label(marks)
                 (ax.set_xlim if kind == "lying" else ax.set_ylim)(0, max(values) * 1.14)  # room for the numbers
         title = r.choice(words.ZH_CHART_TITLES if words.is_chinese(names[0]) else words.CHART_TITLES)
         title = title if canvas.height >= 160 and r.random() < 0.4 else None
@@ -305,6 +333,9 @@ def draw_matplotlib(r, canvas, kind, items):
             ax.set_title(title)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=dpi, facecolor=figure.get_facecolor())
+        if kind != "pie":
+            texts = (ax.get_yticklabels if kind == "lying" else ax.get_xticklabels)()
+        tag_figure(canvas, ax, kind, items, marks, texts)
     picture = Image.open(buffer).convert("RGB").resize(canvas.image.size)
     canvas.image.paste(picture)
     return title

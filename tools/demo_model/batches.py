@@ -35,6 +35,7 @@ SYSTEMS = [
     "请简短回答。",
     "Answer briefly.",
 ]
+SLACK = {"box": 2, "hit": 1, "near": 4}  # tokens of an answer with coordinates that may be others
 KEPT, ASKED = 40, 3  # scenes a process keeps for each size, and how often one is asked about
 RENDERED = 0.18  # share of pictures from the pool of other programs', of the kinds it has
 
@@ -291,7 +292,7 @@ class Batcher:
                 count += 1
                 task.append(TASK_INDEX.get(name, len(TASK_INDEX)))
                 level.append(at_level)
-                slack.append(0 if not region else 2 if "box" in region else 1)
+                slack.append(sum(SLACK[k] for k in region or ()))
         return dict(
             seen=np.nonzero(((ids == self.tokens.image) | (ids == self.tokens.video)).reshape(-1))[0].astype(np.int32),
             take=(take - 1).astype(np.int32),

@@ -2,7 +2,7 @@
 
 One drawing program's look was the feasibility study's main fault: a model that read its charts perfectly guessed those
 of others. The second look is matplotlib's (draw_matplotlib), which takes as long as thirty of ours: one chart in MATPLOTLIB.
-Facts: type, items (name, value, colour name or None), unit and whether colours tell the items apart.
+Facts: type, items (name, value, colour name), title or None, and whether one colour serves all (one_colour).
 """
 import functools
 import io
@@ -87,7 +87,7 @@ class Look:
         self.grid_ink = near(r, (85, 85, 85) if self.dark else (208, 208, 208), 12)
         self.path = pick_font(r, "".join(names))
         self.latin = self.path if r.random() < 0.7 else pick_font(r, "1")
-        self.size = r.uniform(9.5, 14 if canvas.width < 256 else 18)
+        self.size = r.uniform(10, 14 if canvas.width < 256 else 18)
         self.top, self.step = ceiling(items)  # what lies between the ticks can be read only where it is printed
         self.numbers = r.random() < 0.5 or any(i["value"] * 2 % self.step and self.step > 2 for i in items)
         self.title = None
@@ -144,9 +144,18 @@ def draw_title(r, canvas, look, names):
 
 
 def label(canvas, look, x, y, text, path, small=1.0):
-    """Text centred on x with its top at y."""
+    """Text centred on x with its top at y; returns its box."""
     w, _ = canvas.text_size(text, path, look.size * small)
-    canvas.text(max(1, min(canvas.width - w - 1, x - w / 2)), y, text, path, look.size * small, look.ink)
+    return canvas.text(max(1, min(canvas.width - w - 1, x - w / 2)), y, text, path, look.size * small, look.ink)
+
+
+def tag_item(canvas, items, item, boxes):
+    """Tags all that belongs to an item, its name above all, with its value and whether that is the highest or the lowest.
+    A model trained without read the highest value nearly always, and named any of the bars."""
+    values = [i["value"] for i in items]
+    ends = [end for end, v in (("end:highest", max(values)), ("end:lowest", min(values))) if v == item["value"]]
+    for box in boxes:
+        canvas.tag(box, f"value:{item['value']}", *ends)
 
 
 def draw_bars(r, canvas, look, items, lying):
@@ -167,16 +176,17 @@ def draw_bars(r, canvas, look, items, lying):
         canvas.rect(box, near(r, COLOURS[item["colour"]][0]), look.ink if look.edge else None, radius=look.radius)
         value, (w, h) = str(item["value"]), canvas.text_size(item["name"], look.path, look.size)
         if lying:
-            canvas.text(max(1, x1 - w - 5), y1 + middle - h / 2, item["name"], look.path, look.size, look.ink)
+            at = max(1, x1 - w - 5), y1 + middle - h / 2
+            name = canvas.text(*at, item["name"], look.path, look.size, look.ink)
             end = (box[2] - 6, box[1], box[2] + 6, box[3])
             if look.numbers:
                 canvas.text(box[2] + 3, y1 + middle - 4, value, look.latin, look.size * 0.9, look.ink)
         else:
-            label(canvas, look, x1 + middle, y2 + 5, item["name"], look.path)
+            name = label(canvas, look, x1 + middle, y2 + 5, item["name"], look.path)
             end = (box[0], box[1] - 6, box[2], box[1] + 6)
             if look.numbers:
                 label(canvas, look, x1 + middle, box[1] - look.size, value, look.latin, 0.9)
-        canvas.tag(end, "value:" + value)
+        tag_item(canvas, items, item, (end, name))
         canvas.tag(box, "bar", "colour:" + item["colour"])
 
 
@@ -190,8 +200,8 @@ def draw_line(r, canvas, look, items):
     for (x, y), item in zip(points, items):
         d = r.uniform(1.5, 3.5)
         canvas.ellipse((x - d, y - d, x + d, y + d), fill=ink)
-        label(canvas, look, x, y2 + 5, item["name"], look.path)
-        canvas.tag((x - 5, y - 5, x + 5, y + 5), "value:" + str(item["value"]))
+        name = label(canvas, look, x, y2 + 5, item["name"], look.path)
+        tag_item(canvas, items, item, ((x - 5, y - 5, x + 5, y + 5), name))
         if look.numbers:
             label(canvas, look, x, y - look.size - 3, str(item["value"]), look.latin, 0.9)
 
@@ -217,16 +227,19 @@ def draw_pie(r, canvas, look, items):
             look.size * 0.9,
             (20, 20, 20) if light(ink) else (250, 250, 250),
         )
-        canvas.tag((at[0] - 8, at[1] - 8, at[0] + 8, at[1] + 8), "value:" + value, "colour:" + item["colour"])
+        slice_box = at[0] - 8, at[1] - 8, at[0] + 8, at[1] + 8
+        canvas.tag(slice_box, "colour:" + item["colour"])
         ly, lx = y + (i - len(items) / 2) * (look.size + 6), x + side / 2 + 6
         canvas.rect((lx, ly, lx + 8, ly + 8), ink)
         room = canvas.width - lx - 14
         _, size = canvas.fit(item["name"], look.size, room, look.path, least=7) or (0, 7)
-        canvas.text(lx + 12, ly, item["name"], look.path, size, look.ink)
+        name = canvas.text(lx + 12, ly, item["name"], look.path, size, look.ink)
+        tag_item(canvas, items, item, (slice_box, name, (lx, ly, lx + 8, ly + 8)))
         start += turn
 
 
 def draw_ours(r, canvas, kind, items):
+    """Draws the chart; returns its title or None."""
     look = Look(r, canvas, items)
     draw_title(r, canvas, look, [i["name"] for i in items])
     if kind == "pie":
@@ -235,11 +248,39 @@ def draw_ours(r, canvas, kind, items):
         draw_line(r, canvas, look, items)
     else:
         draw_bars(r, canvas, look, items, kind == "lying")
+    return look.title
+
+
+def tag_figure(canvas, ax, kind, items, marks, texts):
+    """The labels of a chart drawn by matplotlib, from where it put its bars (or points, or slices) and their names. A
+    picture without any would teach that nothing is on it."""
+
+    def units(box):
+        return tuple(v / canvas.scale for v in (box.x0, canvas.image.height - box.y1, box.x1, canvas.image.height - box.y0))
+
+    for i, (item, text) in enumerate(zip(items, texts)):
+        name = units(text.get_window_extent())
+        if kind == "line":
+            x, y = (v / canvas.scale for v in ax.transData.transform((i, item["value"])))
+            mark = (x - 5, canvas.height - y - 5, x + 5, canvas.height - y + 5)
+        elif kind == "pie":
+            slice_, k = marks[i], math.radians((marks[i].theta1 + marks[i].theta2) / 2)
+            at = slice_.center[0] + 0.6 * math.cos(k), slice_.center[1] + 0.6 * math.sin(k)  # where its number stands
+            x, y = (v / canvas.scale for v in ax.transData.transform(at))
+            mark = (x - 8, canvas.height - y - 8, x + 8, canvas.height - y + 8)
+        else:
+            mark = units(marks[i].get_window_extent())
+            canvas.tag(mark, "bar")
+        canvas.tag(mark, "colour:" + item["colour"])
+        if kind in ("bar", "lying"):  # the end of the bar, where its value is read
+            mark = (mark[2] - 6, *mark[1:]) if kind == "lying" else (mark[0], mark[1] - 6, mark[2], mark[1] + 6)
+        tag_item(canvas, items, item, (mark, name))
 
 
 def draw_matplotlib(r, canvas, kind, items):
-    """The chart as matplotlib draws it, pasted over the canvas. It gives no tags: only questions teach it."""
+    """The chart as matplotlib draws it, pasted over the canvas; returns its title or None."""
     figure_class, chinese, latin = matplotlib()
+    printed = max(i["value"] for i in items) > 9 or r.random() < 0.45  # its axis has a tick for every hundred, perhaps
     names, values = [i["name"] for i in items], [i["value"] for i in items]
     colours = ["#%02x%02x%02x" % near(r, COLOURS[i["colour"]][0]) for i in items]
     import matplotlib as mpl
@@ -267,7 +308,7 @@ def draw_matplotlib(r, canvas, kind, items):
         figure.patch.set_facecolor(r.choice(("white", "white", "#fafafa", "#eef2f7")))
         ax = figure.add_subplot()
         if kind == "pie":
-            ax.pie(
+            marks, texts, _ = ax.pie(
                 values,
                 labels=names,
                 colors=colours,
@@ -275,19 +316,29 @@ def draw_matplotlib(r, canvas, kind, items):
                 autopct=lambda p: str(round(p * sum(values) / 100)),
             )
         elif kind == "line":
-            ax.plot(names, values, marker=r.choice("os^D"), color=colours[0])
-            ax.set_ylim(0, ceiling(items)[0])
+            marks = ax.plot(names, values, marker=r.choice("os^D"), color=colours[0])
+            ax.set_ylim(0, max(ceiling(items)[0], max(values) * 1.14))
+            for at in enumerate(values) if printed else ():
+                ax.annotate(str(at[1]), at, xytext=(0, mpl.rcParams["font.size"] * 0.6), textcoords="offset points", ha="center")
         else:
-            bars = (ax.barh if kind == "lying" else ax.bar)(names, values, r.uniform(0.4, 0.85), color=colours)
+            marks = (ax.barh if kind == "lying" else ax.bar)(names, values, r.uniform(0.4, 0.85), color=colours)
             if kind == "lying":
                 ax.invert_yaxis()
-            if r.random() < 0.45:
-                ax.bar_label(bars)
+            if printed:
+                ax.bar_label(marks)
                 (ax.set_xlim if kind == "lying" else ax.set_ylim)(0, max(values) * 1.14)  # room for the numbers
+        title = r.choice(words.ZH_CHART_TITLES if words.is_chinese(names[0]) else words.CHART_TITLES)
+        title = title if canvas.height >= 160 and r.random() < 0.4 else None
+        if title:
+            ax.set_title(title)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=dpi, facecolor=figure.get_facecolor())
+        if kind != "pie":
+            texts = (ax.get_yticklabels if kind == "lying" else ax.get_xticklabels)()
+        tag_figure(canvas, ax, kind, items, marks, texts)
     picture = Image.open(buffer).convert("RGB").resize(canvas.image.size)
     canvas.image.paste(picture)
+    return title
 
 
 def chart(r, height, width, level, test):
@@ -295,8 +346,6 @@ def chart(r, height, width, level, test):
     canvas = Canvas(r, height, width, some_ground(r, 0.6))
     if any(apart(COLOURS[i["colour"]][0], canvas.ground) < 130 for i in items):
         canvas = Canvas(r, height, width, (255, 255, 255))
-    if r.random() * MATPLOTLIB < 1 and matplotlib():
-        draw_matplotlib(r, canvas, kind, items)
-    else:
-        draw_ours(r, canvas, kind, items)
-    return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one))
+    draw = draw_matplotlib if r.random() * MATPLOTLIB < 1 and matplotlib() else draw_ours
+    title = draw(r, canvas, kind, items)
+    return Scene("chart", canvas, dict(type=kind, items=items, one_colour=one, title=title))

@@ -5,7 +5,7 @@ Accuracies on the questions just trained on, by task, move two things (they cost
 - weights. A task's weight falls from 1 to 0.12 as its accuracy rises to 1 (what is learnt is kept warm, not forgotten),
   and stays at 0.25
   while what it builds on is not there: no relations before colours and shapes, no sums before digits.
-- levels. Every kind of picture begins at level 1 (one object, one line of one character, two bars) and goes up when its
+- levels. Every kind of picture begins at level 1 (one line of one character, two bars; objects at 2) and goes up when its
   tasks reach
   0.7 at the level. Half of a kind's pictures are of its level, the rest of any level up to it, and a few one above.
 
@@ -20,6 +20,7 @@ TASKS = {  # kind -> its tasks and their share of a picture's questions
         shape=1,
         count=1,
         count_attr=1.2,
+        think_count=0.8,
         exist=1,
         where=1.5,
         relation=1.5,
@@ -29,12 +30,23 @@ TASKS = {  # kind -> its tasks and their share of a picture's questions
         absent=0.6,
         multi=1,
     ),
-    "text": dict(ocr_text=2, ocr_digits=1.5, ocr_line=1, ocr_count=0.6, ocr_color=0.5, multi=0.5),
-    "sums": dict(arith=1.2, think=1.5, ocr_text=1),
-    "chart": dict(chart_max=1.2, chart_val=1.4, chart_list=1.2, chart_count=0.6, chart_color=0.8),
-    "window": dict(click=1.5, gui_read=1.2, gui_list=1),
-    "table": dict(table_cell=1.2, table_read=1),
-    "page": dict(html=1, page_read=1),
+    "text": dict(ocr_text=2, ocr_digits=1.5, ocr_line=1, ocr_count=0.6, ocr_color=0.5, scene=0.4, multi=0.5),
+    "sums": dict(arith=1.2, think=1.5, ocr_text=1, scene=0.4),
+    "chart": dict(
+        chart_max=1.2,
+        chart_val=1.4,
+        chart_list=1.2,
+        chart_diff=0.8,
+        chart_count=0.6,
+        chart_color=0.8,
+        chart_title=0.5,
+        scene=0.4,
+    ),
+    "window": dict(click=1.5, gui_read=1.2, gui_list=1, scene=0.4),
+    "table": dict(table_cell=1.2, table_read=1, scene=0.4),
+    "page": dict(html=1, page_read=1, scene=0.4),
+    "pair": dict(pair_diff=1.4, pair_same=1, pair_more=1, pair_where=1),
+    "diagram": dict(diagram_arrow=1.4, diagram_list=1, diagram_count=0.6, drawio=1.2, scene=0.4),
     "video": dict(vid_move=1, vid_time=1, vid_desc=0.7, vid_obj=0.6),
 }
 NEEDS = {  # task -> what must be learnt to NEEDED first
@@ -49,6 +61,11 @@ NEEDS = {  # task -> what must be learnt to NEEDED first
     "think": ("ocr_digits",),
     "ocr_line": ("ocr_digits",),
     "chart_list": ("ocr_digits",),
+    "chart_diff": ("chart_val",),
+    "think_count": ("color", "shape"),
+    "pair_diff": ("color", "shape"),
+    "pair_where": ("color", "shape"),
+    "drawio": ("diagram_list",),
     "gui_list": ("gui_read",),
     "table_read": ("table_cell",),
     "html": ("page_read",),
@@ -56,9 +73,10 @@ NEEDS = {  # task -> what must be learnt to NEEDED first
     "vid_desc": ("vid_obj",),
 }
 NEEDED, KEEP, WAIT, PASS, TOP = 0.5, 0.12, 0.25, 0.7, 6
+FIRST = {"objects": 2}  # a single object teaches to answer without looking for the one asked about
 LEVELS = TOP + 2  # to count by: 0 to TOP, and one for pictures from the pool, which have none
 APART = ("chat", "refuse")  # asked without regard to the kind of picture (smalltalk.py)
-KIND_SHARE = dict(objects=3.0, text=2.5, sums=1.0, chart=1.5, window=1.5, table=0.8, page=0.7, video=1.0)
+KIND_SHARE = dict(objects=3.0, text=2.5, sums=1.0, chart=1.5, window=1.5, table=0.8, page=0.7, pair=0.8, diagram=0.7, video=1.0)
 
 
 class Curriculum:
@@ -68,12 +86,13 @@ class Curriculum:
         self.kinds = [k for k in TASKS if not kinds or k in kinds]
         state = state or {}
         self.accuracy = dict(state.get("accuracy", {}))
-        self.levels = {k: state.get("levels", {}).get(k, 1) for k in TASKS}
+        self.levels = {k: state.get("levels", {}).get(k, FIRST.get(k, 1)) for k in TASKS}
         self.share = state.get("share", 1.0)  # of the rows of a step: less where the GPU's memory did not hold them
         self.label = state.get("label", True)  # whether the vision labels are wanted still
+        self.favour = dict(state.get("favour", {}))  # factors of KIND_SHARE, by kind
 
     def state(self):
-        return {"accuracy": self.accuracy, "levels": self.levels, "share": self.share, "label": self.label}
+        return {k: getattr(self, k) for k in ("accuracy", "levels", "share", "label", "favour")}
 
     def at_least(self, level):
         """Lifts every kind to a level: a run whose time is short must not end below its full difficulty."""
@@ -92,7 +111,8 @@ class Curriculum:
         out = {}
         for kind in self.kinds:
             tasks = TASKS[kind]
-            out[kind] = KIND_SHARE[kind] * sum(w * self.task_weight(t) for t, w in tasks.items()) / sum(tasks.values())
+            share = KIND_SHARE[kind] * self.favour.get(kind, 1.0)
+            out[kind] = share * sum(w * self.task_weight(t) for t, w in tasks.items()) / sum(tasks.values())
         return out
 
     def pick_kind(self, r, video=True):

@@ -5,7 +5,7 @@
 #
 # OUT receives at most eight files of at most 16 MiB: weights in parts, config.json, tokenizer.json, state.json, log.txt.
 # With --smoke: about half a minute, to set --budget by: steps and tokens a second, memory, the parts of a step.
-# INIT: the folder to begin with (default models/demo, grown first; or the OUT of an earlier run). LIMIT: seconds for
+# INIT: the folder to begin with (default models/demo; a checkpoint is grown first, the OUT of an earlier run is not). LIMIT: seconds for
 # everything (default 585). RUN: a folder for what stays on the machine. Fonts: QVL_DEMO_FONTS (pack_fonts.py), pictures
 # from other programs: QVL_DEMO_POOL.
 set -euo pipefail
@@ -21,9 +21,10 @@ export PYTORCH_CUDA_ALLOC_CONF=${PYTORCH_CUDA_ALLOC_CONF:-expandable_segments:Tr
 
 mkdir -p "$out" "$run"
 if [ ! -f "$run/tags.json" ] && [ -f "${QVL_DEMO_FONTS:-}/tags.json" ]; then cp "$QVL_DEMO_FONTS/tags.json" "$run/tags.json"; fi
-if [ "$init" = models/demo ]; then
+if [ -f "$init/model.safetensors" ]; then # a checkpoint, not what an earlier run exported
+  base=$init
   init=$run/grown
-  [ -d "$init" ] || python3 "$here/grow.py" --base models/demo --out "$init" --vision "${VISION:-10}" --language "${LANGUAGE:-9}"
+  [ -d "$init" ] || python3 "$here/grow.py" --base "$base" --out "$init" --vision "${VISION:-10}" --language "${LANGUAGE:-9}"
 fi
 options=(--out "$run" --init "$init" --lr 4e-3 --vision-lr 0.5 --validate 2 --log 15 --save 1000)
 if [ "${1:-}" = --smoke ]; then

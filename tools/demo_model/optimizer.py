@@ -11,9 +11,10 @@ import torch
 A, B, C = 3.4445, -4.7750, 2.0315  # the quintic's coefficients: fast to near 1, not exact
 
 
-def orthogonal(matrices, steps=5):
-    """Matrices [n, rows, columns] with the row and column spaces of the given ones and singular values near 1."""
-    x = matrices.bfloat16() if matrices.is_cuda else matrices.float()
+def orthogonal(matrices, dtype, steps=5):
+    """Matrices [n, rows, columns] with the row and column spaces of the given ones and singular values near 1. dtype: of
+    the products, bfloat16 where the hardware has it."""
+    x = matrices.to(dtype)
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
@@ -24,8 +25,9 @@ def orthogonal(matrices, steps=5):
 
 
 class Muon(torch.optim.Optimizer):
-    def __init__(self, params, lr, momentum=0.95, weight_decay=0.05):
+    def __init__(self, params, lr, dtype, momentum=0.95, weight_decay=0.05):
         super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
+        self.dtype = dtype
 
     @torch.no_grad()
     def step(self):
@@ -44,7 +46,7 @@ class Muon(torch.optim.Optimizer):
         if not state:
             state["momentum"] = torch.zeros_like(gradient)
         state["momentum"].lerp_(gradient, 1 - group["momentum"])
-        update = orthogonal(gradient.lerp_(state["momentum"], group["momentum"]))
+        update = orthogonal(gradient.lerp_(state["momentum"], group["momentum"]), self.dtype)
         torch._foreach_mul_(ps, 1 - group["lr"] * group["weight_decay"])
         torch._foreach_add_(ps, list(update.unbind(0)), alpha=-group["lr"] * scale)
 
@@ -83,7 +85,7 @@ class Flat:
         self.mean.copy_(kept)
 
 
-def optimizers(model, head, lr, vision_lr):
+def optimizers(model, head, lr, vision_lr, dtype):
     """[Muon, AdamW] over the model and the tag head. vision_lr scales the vision blocks' rate (0.3 to 0.5 once they are
     trained)."""
     text, vision, tables, small = [], [], [], []
@@ -92,12 +94,12 @@ def optimizers(model, head, lr, vision_lr):
             (vision if "visual.blocks" in name else text).append(p)
         else:
             (tables if p.ndim >= 2 else small).append(p)
-    muon = Muon([dict(params=text, lr=lr), dict(params=vision, lr=lr * vision_lr)], lr)
+    muon = Muon([dict(params=text, lr=lr), dict(params=vision, lr=lr * vision_lr)], lr, dtype)
     adam = torch.optim.AdamW(
         [
             dict(params=tables, lr=lr * 0.7),
             dict(params=small, lr=lr * 0.5),
-            dict(params=list(head.parameters()), lr=lr),
+            dict(params=list(head.parameters()), lr=lr * 4),  # it begins at nought, on features that are there
         ],
         betas=(0.9, 0.98),
         eps=1e-8,

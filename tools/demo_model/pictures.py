@@ -10,7 +10,6 @@ the curriculum's difficulty: how many objects, lines, bars, controls and digits.
 training never shows (words.held_out).
 """
 import argparse
-import math
 import random
 
 import numpy as np
@@ -19,131 +18,10 @@ from PIL import Image
 import words
 from canvas import Canvas, Scene, apart, light, near, pick_font, some_ground
 from charts import chart
+from diagrams import diagram
+from objects import draw_object, objects, pair, pick_pair
 from windows import page, table, window
-from words import COLOURS, INKS, SHAPES, UNSEEN_PAIRS, held_out
-
-
-# Objects --------------------------------------------------------------------------------------------------------------
-
-
-def outline(shape, radius, turn):
-    """Corners of a shape round 0, 0; circles, rings and hearts as fine polygons, so that every shape may be turned and
-    stretched."""
-
-    def spokes(n, inner=None):
-        m = n * 2 if inner else n
-        return [
-            (
-                (radius if not inner or i % 2 == 0 else radius * inner) * math.sin(2 * math.pi * i / m),
-                -(radius if not inner or i % 2 == 0 else radius * inner) * math.cos(2 * math.pi * i / m),
-            )
-            for i in range(m)
-        ]
-
-    if shape in ("circle", "ring"):
-        points = spokes(48)
-    elif shape == "square":
-        q = radius * 0.88
-        points = [(-q, -q), (q, -q), (q, q), (-q, q)]
-    elif shape == "triangle":
-        points = [(0, -radius * 0.9), (radius, radius * 0.85), (-radius, radius * 0.85)]
-    elif shape == "star":
-        points = spokes(5, 0.42)
-    elif shape == "diamond":
-        points = [(0, -radius * 1.1), (radius * 0.75, 0), (0, radius * 1.1), (-radius * 0.75, 0)]
-    elif shape == "cross":
-        a, b = radius * 0.34, radius
-        points = [
-            (-a, -b),
-            (a, -b),
-            (a, -a),
-            (b, -a),
-            (b, a),
-            (a, a),
-            (a, b),
-            (-a, b),
-            (-a, a),
-            (-b, a),
-            (-b, -a),
-            (-a, -a),
-        ]
-    else:  # the classic heart curve
-        t = [2 * math.pi * i / 48 for i in range(48)]
-        points = [
-            (
-                radius * math.sin(a) ** 3,
-                -radius * (13 * math.cos(a) - 5 * math.cos(2 * a) - 2 * math.cos(3 * a) - math.cos(4 * a)) / 16,
-            )
-            for a in t
-        ]
-    c, s = math.cos(turn), math.sin(turn)
-    return [(x * c - y * s, x * s + y * c) for x, y in points]
-
-
-def draw_object(canvas, shape, x, y, radius, colour):
-    """Draws a shape, sometimes turned a little, outlined, shaded or shadowed; returns its box."""
-    r = canvas.r
-    turn = 0 if shape in ("square", "diamond") else math.radians(r.gauss(0, 9)) if r.random() < 0.4 else 0
-    stretch = r.uniform(0.88, 1.0) if r.random() < 0.3 and shape not in ("square", "circle", "ring") else 1.0
-    points = [(x + px * stretch, y + py) for px, py in outline(shape, radius, turn)]
-    if r.random() < 0.12:
-        canvas.polygon([(px + 2, py + 2) for px, py in points], near(r, (190, 190, 190), 15))
-    edge = near(r, tuple(int(c * 0.55) for c in colour), 10) if r.random() < 0.25 else None
-    canvas.polygon(points, colour, edge)
-    if shape == "ring":
-        hole = radius * r.uniform(0.5, 0.68)
-        centre = canvas.image.getpixel(
-            tuple(min(m - 1, max(0, v)) for v, m in zip(canvas.px(x, y - radius - 2), canvas.image.size))
-        )
-        canvas.polygon([(x + px * stretch, y + py) for px, py in outline("circle", hole, 0)], centre)
-    elif r.random() < 0.15 and shape in ("circle", "square", "heart"):  # a highlight, as icons have
-        h = radius * 0.25
-        canvas.ellipse(
-            (x - radius * 0.45, y - radius * 0.45, x - radius * 0.45 + h, y - radius * 0.45 + h),
-            fill=tuple(min(255, c + 60) for c in colour),
-        )
-    xs, ys = [p[0] for p in points], [p[1] for p in points]
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def pick_pair(r, test):
-    """A colour and a shape; some pairs are kept for the validation set."""
-    while True:
-        pair = (
-            r.choice(sorted(UNSEEN_PAIRS))
-            if test and r.random() < 0.4
-            else (r.choice(list(COLOURS)), r.choice(list(SHAPES)))
-        )
-        if test or pair not in UNSEEN_PAIRS:
-            return pair
-
-
-def objects(r, height, width, level, test):
-    canvas, most, side = Canvas(r, height, width, some_ground(r)), max(1, min(6, level)), min(height, width)
-    if level >= 6 and height * width > 60_000:
-        most = 8
-    count = r.choices(range(1, most + 1), [1, 1.3, 1.3, 1, 1, 1, 0.4, 0.3][:most])[0]
-    usual = max(26 if count < 5 else 18, side * (0.19 if count < 5 else 0.12))
-    palette = [pick_pair(r, test) for _ in range(max(2, count // 2 + 1))] if r.random() < 0.4 else None
-    out = []
-    for _ in range(200):
-        if len(out) == count:
-            break
-        radius = r.uniform(9, usual) if r.random() < 0.4 else r.uniform(usual * 0.5, usual)
-        x, y = r.uniform(radius + 3, width - radius - 3), r.uniform(radius + 3, height - radius - 3)
-        if any(math.hypot(x - o["x"], y - o["y"]) < (radius + o["radius"]) * 1.15 + 2 for o in out):
-            continue
-        colour, shape = r.choice(palette) if palette and r.random() < 0.8 else pick_pair(r, test)
-        if apart(COLOURS[colour][0], canvas.ground) < 130:
-            continue
-        box = draw_object(canvas, shape, x, y, radius, near(r, COLOURS[colour][0]))
-        out.append(
-            dict(colour=colour, shape=shape, x=(box[0] + box[2]) / 2, y=(box[1] + box[3]) / 2, radius=radius, box=box)
-        )
-        canvas.tag(box, "colour:" + colour, "shape:" + shape, "object")
-    if not out:  # all that was picked had the colour of the ground
-        return objects(r, height, width, level, test)
-    return Scene("objects", canvas, dict(objects=out))
+from words import COLOURS, INKS, UNSEEN_PAIRS, held_out
 
 
 # Text and sums --------------------------------------------------------------------------------------------------------
@@ -294,7 +172,17 @@ def make(r, kind, height, width, level=6, test=False, frames=4):
     return KINDS[kind](r, height, width, level, test)
 
 
-KINDS = dict(objects=objects, text=text, sums=sums, chart=chart, window=window, table=table, page=page)
+KINDS = dict(
+    objects=objects,
+    text=text,
+    sums=sums,
+    chart=chart,
+    window=window,
+    table=table,
+    page=page,
+    pair=pair,
+    diagram=diagram,
+)
 
 
 def main():

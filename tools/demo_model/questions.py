@@ -11,11 +11,11 @@ import argparse
 import random
 from dataclasses import dataclass, field
 
-import wordings_more  # noqa: F401  (fills wordings.TEXT)
-import wordings_reading  # noqa: F401
+import wordings_composed  # noqa: F401  (fills wordings.TEXT)
+from questions_compared import of_diagram, of_pair
 from questions_reading import of_chart, of_page, of_sums, of_table, of_text, of_video, of_window
 from smalltalk import smalltalk
-from words import COLOURS, ENDS, PLACES, SHAPES, SIDES, article, plural, zh_pair
+from words import CALLED, COLOURS, ENDS, PLACES, SHAPES, SIDES, article, colour_name, name_of, plural, shape_name
 from wordings import say
 
 
@@ -33,18 +33,6 @@ def box_answer(box, label):
     return '```json\n[\n\t{"bbox_2d": [%d, %d, %d, %d], "label": "%s"}\n]\n```' % (*box, label)
 
 
-def name_of(thing, language):
-    return f"{thing['colour']} {thing['shape']}" if language == "en" else zh_pair(thing["colour"], thing["shape"])
-
-
-def shape_name(shape, language):
-    return shape if language == "en" else SHAPES[shape]
-
-
-def colour_name(colour, language):
-    return colour if language == "en" else COLOURS[colour][1]
-
-
 def unique(things, *keys):
     """The things that no other equals in these keys."""
     seen = [tuple(t[k] for k in keys) for t in things]
@@ -58,10 +46,19 @@ class Objects:
         self.r, self.scene, self.things = r, scene, scene.facts["objects"]
         self.named = unique(self.things, "colour", "shape")
 
+    def called(self, thing, language, colour=True):
+        """What a question calls it: now and then by another word than the answer."""
+        shape = shape_name(thing["shape"], language)
+        if self.r.random() < 0.12:
+            shape = self.r.choice(CALLED[thing["shape"]][language == "zh"].split("|"))
+        if not colour:
+            return shape
+        return colour_name(thing["colour"], language) + (" " if language == "en" else "") + shape
+
     def colour(self, language, thing, question=None):
         s = shape_name(thing["shape"], language)
         answer = f"The {s} is {thing['colour']}." if language == "en" else f"{s}是{COLOURS[thing['colour']][1]}的。"
-        return question or say(self.r, "colour", language, thing=s), answer
+        return question or say(self.r, "colour", language, thing=self.called(thing, language, False)), answer
 
     def shape(self, language, thing):
         c = colour_name(thing["colour"], language)
@@ -88,6 +85,16 @@ class Objects:
         what = COLOURS[value][1] + "的物体" if by == "colour" else SHAPES[value]
         return say(r, "count_attr", "zh", things=what), f"有{n}个{what}。" if n else f"没有{what}。"
 
+    def thinking(self, language):
+        """A count that names what it counts, from left to right."""
+        question, answer = self.count(language) if self.r.random() < 0.4 else self.count_some(language, "colour")
+        names = [name_of(t, language) for t in sorted(self.things, key=lambda t: t["x"])]
+        if language == "en":
+            seen = f"From left to right: {', '.join(names)}."
+        else:
+            seen = f"从左到右：{'、'.join(names)}。"
+        return question, f"<think>\n{seen}\n</think>\n\n{answer}"
+
     def exists(self, language):
         r, there = self.r, r_choice(self.r, self.things)
         if r.random() < 0.5:
@@ -97,20 +104,26 @@ class Objects:
         else:
             thing = dict(colour=r.choice(list(COLOURS)), shape=there["shape"])
         yes = any((t["colour"], t["shape"]) == (thing["colour"], thing["shape"]) for t in self.things)
-        question = say(r, "exist", language, thing=name_of(thing, language)).replace("a orange", "an orange")
+        question = say(r, "exist", language, thing=self.called(thing, language)).replace("a orange", "an orange")
         return question, (
             ("Yes, there is." if yes else "No, there is not.") if language == "en" else "有。" if yes else "没有。"
         )
 
     def place(self, thing):
-        w, h = self.scene.width, self.scene.height
-        return PLACES[(min(2, int(thing["x"] * 3 / w)), min(2, int(thing["y"] * 3 / h)))]
+        """The ninth of the picture it lies in, or None on the border between two."""
+        x, y = 3 * thing["x"] / self.scene.width, 3 * thing["y"] / self.scene.height
+        if any(abs(v - border) < 0.09 for v in (x, y) for border in (1, 2)):
+            return None
+        return PLACES[(min(2, int(x)), min(2, int(y)))]
 
     def where(self, language, thing, question=None):
-        en, zh = self.place(thing)
+        place = self.place(thing)
+        if not place:
+            return None
+        en, zh = place
         name = name_of(thing, language)
         return (
-            question or say(self.r, "where", language, thing=name),
+            question or say(self.r, "where", language, thing=self.called(thing, language)),
             f"The {name} is {en}." if language == "en" else f"{name}在图片的{zh}。",
         )
 
@@ -119,18 +132,20 @@ class Objects:
         r = self.r
         a, b = r.sample(self.named, 2)
         dx, dy = a["x"] - b["x"], a["y"] - b["y"]
-        if abs(abs(dx) - abs(dy)) < 8 or max(abs(dx), abs(dy)) < 14:
+        longer, shorter = max(abs(dx), abs(dy)), min(abs(dx), abs(dy))
+        if longer < 14 or longer < 1.25 * shorter + 4:  # as much above as beside: either answer would be right
             return None
         side = ("left" if dx < 0 else "right") if abs(dx) > abs(dy) else "above" if dy < 0 else "below"
         na, nb = name_of(a, language), name_of(b, language)
         if r.random() < 0.5:
-            return say(r, "relation", language, a=na, b=nb), (
+            return say(r, "relation", language, a=self.called(a, language), b=self.called(b, language)), (
                 f"The {na} is {SIDES[side][0]} the {nb}." if language == "en" else f"{na}在{nb}的{SIDES[side][1]}。"
             )
         asked = (
             side if r.random() < 0.5 else {"left": "right", "right": "left", "above": "below", "below": "above"}[side]
         )
-        question = say(r, "relation_check", language, a=na, b=nb, side=SIDES[asked][0 if language == "en" else 1])
+        named = dict(a=self.called(a, language), b=self.called(b, language))
+        question = say(r, "relation_check", language, **named, side=SIDES[asked][0 if language == "en" else 1])
         if language == "en":
             return question, "Yes, it is." if asked == side else f"No, it is {SIDES[side][0]} it."
         return question, f"是的，在{SIDES[side][1]}。" if asked == side else f"不是，在{SIDES[side][1]}。"
@@ -162,7 +177,7 @@ class Objects:
 
     def ground(self, language, thing):
         box, name = self.scene.box1000(thing["box"]), name_of(thing, language)
-        return say(self.r, "ground", language, thing=name), box_answer(box, name), {"box": box}
+        return say(self.r, "ground", language, thing=self.called(thing, language)), box_answer(box, name), {"box": box}
 
     def absent(self, language):
         """A question about what is not there, which has no answer but that."""
@@ -180,7 +195,7 @@ class Objects:
             some = r.sample(shapes, min(len(shapes), r.choice((2, 2, 3))))
             ask = lambda t: say(r, "and", language, thing=shape_name(t["shape"], language))  # noqa: E731
             yield [self.colour(language, some[0])] + [self.colour(language, t, ask(t)) for t in some[1:]]
-        both = [t for t in shapes if t in self.named]
+        both = [t for t in shapes if t in self.named and self.place(t)]
         if both and r.random() < 0.5:
             t = r.choice(both)
             yield [self.colour(language, t), self.where(language, t, say(r, "and_where", language))]
@@ -197,7 +212,8 @@ def of_objects(r, scene):
 
     def one(task, made, language):
         if made:
-            yield Conversation(task, language, [made[:2]], region=made[2] if len(made) > 2 else None)
+            region = made[2] if len(made) > 2 else None
+            yield Conversation(task, language, [made[:2]], region=region, thinking=task == "think_count")
 
     tasks = [("color", o.colour, (t,)) for t in unique(things, "shape")[:3]]
     tasks += [("shape", o.shape, (t,)) for t in unique(things, "colour")[:3]]
@@ -205,6 +221,7 @@ def of_objects(r, scene):
         ("count", o.count, ()),
         ("count_attr", o.count_some, ("colour",)),
         ("count_attr", o.count_some, ("shape",)),
+        ("think_count", o.thinking, ()),
         ("extreme", o.extreme, ()),
         ("exist", o.exists, ()),
         ("exist", o.exists, ()),
@@ -226,7 +243,15 @@ def of_objects(r, scene):
 
 
 READERS = dict(
-    text=of_text, sums=of_sums, chart=of_chart, window=of_window, table=of_table, page=of_page, video=of_video
+    text=of_text,
+    sums=of_sums,
+    chart=of_chart,
+    window=of_window,
+    table=of_table,
+    page=of_page,
+    pair=of_pair,
+    diagram=of_diagram,
+    video=of_video,
 )
 
 

@@ -55,6 +55,8 @@ def of_text(r, scene):
         yield item(
             r, "ocr_count", asked(r, "characters", en_zh(f"There are {len(whole)} characters.", f"有{len(whole)}个字符。"))
         )
+    if n == 1:
+        yield item(r, "scene", asked(r, "describe", en_zh(f"The image shows the text: {whole}", f"图中的文字是：{whole}")))
     yield item(r, "ocr_color", asked(r, "text_colour", en_zh(f"The text is {colour}.", f"文字是{COLOURS[colour][1]}的。")))
     if r.random() < 0.4:
         language = r.choice(("en", "zh"))
@@ -94,6 +96,7 @@ def of_sums(r, scene):
     a, op, b, result = f["a"], f["op"], f["b"], f["result"]
     plain = f"{a} {op} {b}"
     yield item(r, "ocr_text", asked(r, "expression", plain))
+    yield item(r, "scene", asked(r, "describe", en_zh(f"The image shows the expression {plain}.", f"图中的算式是 {plain}。")))
     for language in ("en", "zh"):
         answer = f"{plain} = {result}"
         yield dict(task="arith", language=language, turns=[(say(r, "sum", language), answer)])
@@ -101,17 +104,26 @@ def of_sums(r, scene):
         yield dict(task="think", language=language, turns=[(say(r, "sum", language), thought)], thinking=True)
 
 
-PARTS = {
-    "bar": (("bar", "bars"), "柱子"),
-    "lying": (("bar", "bars"), "柱子"),
-    "line": (("point", "points"), "点"),
-    "pie": (("slice", "slices"), "扇形"),
+PARTS = {  # one and more of a chart's parts, and the chart itself
+    "bar": (("bar", "bars"), "柱子", "bar chart", "柱状图"),
+    "lying": (("bar", "bars"), "柱子", "bar chart", "条形图"),
+    "line": (("point", "points"), "点", "line chart", "折线图"),
+    "pie": (("slice", "slices"), "扇形", "pie chart", "饼图"),
 }
+
+
+def difference(a, b):
+    """Both values first: a difference out of nothing is a guess."""
+    more = a["value"] - b["value"]
+    return en_zh(
+        f"{a['name']} is {a['value']} and {b['name']} is {b['value']}, so the difference is {more}.",
+        f"{a['name']}是{a['value']}，{b['name']}是{b['value']}，相差{more}。",
+    )
 
 
 def of_chart(r, scene):
     items, kind = scene.facts["items"], scene.facts["type"]
-    (one, many), zh = PARTS[kind]
+    (one, many), zh, whole, zh_whole = PARTS[kind]
     high, low = max(items, key=lambda i: i["value"]), min(items, key=lambda i: i["value"])
     for top, en, cn, size, big in ((high, "highest", "高", "largest", "大"), (low, "lowest", "低", "smallest", "小")):
         if kind in ("lying", "pie"):
@@ -137,7 +149,22 @@ def of_chart(r, scene):
             ),
         )
     yield item(r, "chart_list", asked(r, "chart_list", "\n".join(f"{i['name']}: {i['value']}" for i in items)))
-    n = len(items)
+    n, names = len(items), [i["name"] for i in items]
+    yield item(
+        r,
+        "scene",
+        asked(
+            r,
+            "describe",
+            en_zh(
+                f"This is a {whole} of {n} {many}: {', '.join(names)}.", f"这是一个{zh_whole}，有{n}个{zh}：{'、'.join(names)}。"
+            ),
+        ),
+    )
+    if scene.facts["title"]:
+        yield item(r, "chart_title", asked(r, "chart_title", scene.facts["title"]))
+    a, b = sorted(r.sample(items, 2), key=lambda i: -i["value"])
+    yield item(r, "chart_diff", asked(r, "chart_difference", difference(a, b), a=a["name"], b=b["name"]))
     yield item(
         r, "chart_count", asked(r, "chart_count", en_zh(f"There are {n} {many}.", f"有{n}个{zh}。"), bars=en_zh(many, zh))
     )
@@ -172,6 +199,8 @@ def of_window(r, scene):
             )
         yield item(r, "gui_read", asked(r, "field", x["value"] or en_zh("It is empty.", "是空的。"), name=x["label"]))
     yield item(r, "gui_read", asked(r, "title", f["title"]))
+    title = en_zh(f"This is a window with the title {f['title']}.", f"这是一个窗口，标题是{f['title']}。")
+    yield item(r, "scene", asked(r, "describe", title))
     n = len(f["buttons"])
     yield item(
         r,
@@ -193,6 +222,11 @@ def of_table(r, scene):
     for _ in range(3):
         row, column = r.choice(rows), r.randrange(1, len(header))
         yield item(r, "table_cell", asked(r, "cell", row[column], name=row[0], column=header[column]))
+    firsts = [row[0] for row in rows]
+    described = en_zh(
+        f"This is a table of {len(rows)} rows: {', '.join(firsts)}.", f"这是一个表格，有{len(rows)}行：{'、'.join(firsts)}。"
+    )
+    yield item(r, "scene", asked(r, "describe", described))
     lines = [header, ["---"] * len(header)] + rows
     yield item(r, "table_read", asked(r, "table", "\n".join("| " + " | ".join(x) + " |" for x in lines)))
 
@@ -205,7 +239,10 @@ def of_page(r, scene):
         else:
             out.append(f"<{element}>" + (f"{text}</{element}>" if element not in ("img", "input") else ""))
     yield item(r, "html", asked(r, "html", "```html\n" + "\n".join(out) + "\n```"))
-    yield item(r, "page_read", asked(r, "heading", scene.facts["elements"][0][1]))
+    heading = scene.facts["elements"][0][1]
+    yield item(r, "page_read", asked(r, "heading", heading))
+    described = en_zh(f"This is a web page with the heading {heading}.", f"这是一个网页，标题是{heading}。")
+    yield item(r, "scene", asked(r, "describe", described))
 
 
 def of_video(r, scene):

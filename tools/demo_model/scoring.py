@@ -4,8 +4,9 @@ Standard library only, because tools/demo_model/evaluate.py must run where there
 
 An answer is right when its text equals the expected text (spaces at the ends aside). A question with a `region` is also
 right when its first bracketed list of numbers lies there: `{"box": [x1, y1, x2, y2]}` wants a box of intersection over
-union 0.5 or more, `{"hit": [x1, y1, x2, y2]}` wants a point inside. Coordinates are 0-1000 of the picture. A
-conversation is right when each turn is.
+union 0.5 or more, `{"hit": [x1, y1, x2, y2]}` wants a point inside, and `{"near": 40}` the expected text but for numbers of
+two or more digits, which may be off by so much. Coordinates are 0-1000 of the picture. A conversation is right when each
+turn is.
 """
 import re
 from collections import defaultdict
@@ -34,12 +35,22 @@ def numbers(text):
         return []
 
 
+def near(answer, expected, most):
+    """Whether two texts differ only in their numbers of two or more digits, and those by `most` at most."""
+    number = re.compile(r"\d{2,4}")
+    if number.sub("", answer.strip()) != number.sub("", expected.strip()):
+        return False
+    return all(abs(int(a) - int(b)) <= most for a, b in zip(number.findall(answer), number.findall(expected)))
+
+
 def right(answer, expected, region=None):
     """Whether one answer is right by the rule above."""
     if answer.strip() == expected.strip():
         return True
     if not region:
         return False
+    if "near" in region:
+        return near(answer, expected, region["near"])
     v = numbers(answer)
     if "box" in region and len(v) == 4:
         return overlap(v, region["box"]) >= 0.5

@@ -4,7 +4,7 @@ It says what it is and what it can do, and declines the rest: an honest refusal 
 about history.
 """
 from words import held_out
-from wordings import careless
+from wordings import HeldOutWordings, careless, kept_out, say
 
 SELF = {
     "en": "I am a tiny Qwen3-VL style demo model. I can look at simple pictures and answer questions about them.",
@@ -136,16 +136,17 @@ TOPICS = {k: [t.strip() for t in v.replace("\n", "").split("|")] for k, v in TOP
 
 def smalltalk(r, test=False):
     """One conversation: (task, language, question, answer, whether it is asked without a picture)."""
-    k = r.random()
+    k, held = r.random(), isinstance(r, HeldOutWordings)
     if k < 0.45:
         language, questions, answer = r.choice(TALK)
-        return "chat", language, careless(r, r.choice(questions), language), answer, True
+        asked = [q for q in questions if kept_out("chat", language, q) == held]
+        return "chat", language, careless(r, r.choice(asked or questions), language), answer, True
     language = r.choice(("en", "zh"))
     if k < 0.55:
-        from wordings import say
-
         return "refuse", language, say(r, r.choice(("describe", "count", "read")), language), NO_PICTURE[language], True
+    requests = [q for q in REQUESTS[language] if kept_out("refuse", language, q) == held] or REQUESTS[language]
     while True:
-        question = r.choice(REQUESTS[language]).replace("{}", r.choice(TOPICS[language]))  # some name it twice
+        request = r.choice(requests)
+        question = request.replace("{}", r.choice(TOPICS[language]))  # some name it twice
         if held_out(question, 6) == test:
             return "refuse", language, careless(r, question, language), SORRY[language], r.random() < 0.6

@@ -23,11 +23,16 @@ import workers
 from batches import Batcher, Drawn, Row
 from curriculum import TOP, Curriculum
 from export import write_parts
-from grow import grow, spread
+from grow import add_markup, grow, spread
 from model import DemoModel, load_model, read_weights
 from optimizer import Flat
 from pictures import make
+from questions import conversations
+from questions_compared import drawio
 from test_model import as_batch, conversation
+from tokenizers import Tokenizer
+from wordings import TEXT, HeldOutWordings, bare, say, skeletons
+from words import CALLED, SHAPES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DEMO = os.path.join(HERE, "..", "..", "models", "demo")
@@ -45,6 +50,19 @@ def test_growth():
     batch = as_batch(ids, positions, pictures=torch.randint(0, 256, (1, 128, 224, 3), dtype=torch.uint8))
     with torch.no_grad():
         assert torch.equal(old.logits(old(batch)[0]), new.logits(new(batch)[0]))
+    with open(os.path.join(DEMO, "tokenizer.json"), encoding="utf-8") as f:
+        tokenizer = json.load(f)
+    for _ in range(2):  # the second time it finds nothing to do
+        add_markup(tokenizer, weights, grown)
+    wider, old_size = DemoModel(grown), config["text_config"]["vocab_size"]
+    wider.load_state_dict(weights)
+    with torch.no_grad():
+        assert torch.allclose(old.logits(old(batch)[0]), wider.logits(wider(batch)[0])[..., :old_size], atol=1e-5)
+    assert grown["text_config"]["vocab_size"] == old_size + 16
+    words, scene = Tokenizer.from_str(json.dumps(tokenizer)), make(random.Random(2), "diagram", 192, 256, 6)
+    text = drawio(scene)
+    ids = words.encode(text, add_special_tokens=False).ids
+    assert words.decode(ids, skip_special_tokens=True) == text and len(ids) < 60 * len(scene.facts["nodes"])
     assert [s for s, _ in spread(3, 5)] == [0, 1, 1, 2, 2] and spread(2, 3, first=1)[1] == (1, False)
 
 
@@ -83,8 +101,7 @@ def test_indexes():
 
 def test_two_pictures():
     r, batcher = random.Random(5), Batcher(DEMO, 512)
-    scene = make(r, "objects", 128, 192, 2)
-    scene.pair = make(r, "objects", 128, 192, 2)
+    scene = make(r, "pair", 128, 192, 2)
     assert len(Drawn(scene, "objects", 2).pictures) == 2
     row = Row(batcher.tokens, 512)
     after = row.prefix(random.Random(0), scene)
@@ -119,9 +136,9 @@ def test_flat():
 
 def test_curriculum():
     c = Curriculum()
-    assert c.learn({"color": (90, 100)}, {("objects", 1): (80, 100)}) == "objects to level 2"
-    assert c.accuracy["color"] == 0.9 and Curriculum(c.state()).levels["objects"] == 2
-    assert not c.learn({}, {("objects", 2): (8, 10)})  # too few to tell
+    assert c.learn({"color": (90, 100)}, {("objects", 2): (80, 100)}) == "objects to level 3"
+    assert c.accuracy["color"] == 0.9 and Curriculum(c.state()).levels["objects"] == 3
+    assert not c.learn({}, {("objects", 3): (8, 10)})  # too few to tell
     c.at_least(TOP)
     assert set(c.levels.values()) == {TOP}
 
@@ -129,6 +146,35 @@ def test_curriculum():
 def test_sizes():
     assert workers.rows_for(60000, (384, 512), 512, 1) < workers.rows_for(60000, (128, 192), 512, 2)
     assert all(sizes.PIXELS[0] <= h * w <= sizes.PIXELS[1] for h, w in (sizes.pick(random.Random(i)) for i in range(50)))
+
+
+def test_wordings():
+    """Every task has wordings in and out of training, and neither draws the other's."""
+    assert set(CALLED) == set(SHAPES)
+    for name in TEXT:
+        for language in ("en", "zh"):
+            trained, held = skeletons(name, language), skeletons(name, language, held_out=True)
+            assert trained and held and not set(trained) & set(held), (name, language)
+    texts = {True: set(), False: set()}
+    for held, r in ((True, HeldOutWordings(1)), (False, random.Random(1))):
+        for _ in range(4000):
+            texts[held].add(say(r, "count", "en"))
+    for held in (True, False):
+        others = {bare(s) for s in skeletons("count", "en", not held)}
+        assert not others & {bare(s) for s in texts[held]}
+    for kind in ("objects", "pair", "diagram", "chart"):
+        for r in (random.Random(2), HeldOutWordings(2)):
+            asked = conversations(r, make(random.Random(3), kind, 192, 256, 5))
+            assert len({c.task for c in asked}) >= 4 and all(a and q for c in asked for q, a in c.turns)
+
+
+def test_pairs():
+    """What is said to differ does, and nothing else."""
+    for i in range(60):
+        f = make(random.Random(i), "pair", 160, 160, 1 + i % 6).facts
+        a, b = ({(t["colour"], t["shape"], t["x"], t["y"]) for t in f[k]} for k in ("objects", "others"))
+        expected = {"same": (0, 0), "colour": (1, 1), "more": (0, 1), "fewer": (1, 0)}[f["change"]]
+        assert (len(a - b), len(b - a)) == expected, f
 
 
 def tiny_config():
@@ -146,7 +192,7 @@ def tiny_config():
 def run_train(*options):
     began = time.monotonic()
     command = [sys.executable, os.path.join(HERE, "train.py"), "--device", "cpu", "--workers", "1", "--threads", "1"]
-    command += ["--budget", "900", "--length", "384", "--valid-pictures", "1", "--log", "1", "--learn", "2", *options]
+    command += ["--budget", "900", "--length", "384", "--valid-pictures", "1", "--log", "1", "--learn", "1", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     return done.stdout, time.monotonic() - began

@@ -11,7 +11,7 @@
 A run is a folder: state.pt (weights, optimisers, curriculum, counters: all that is needed to go on), curriculum.json
 (read by the processes that draw), tags.json and log.txt. Run the same command again and it picks up where it was;
 --minutes counts the time over all such runs of a stage. A stage begun in a folder that holds another stage's state
-takes that stage's weights and curriculum. state.pt is replaced by an atomic rename every --save minutes, after each
+takes that stage's weights. state.pt is replaced by an atomic rename every --save minutes, after each
 stage, and on SIGINT or SIGTERM.
 
 --export FOLDER keeps there, after every validation and at the end, what a machine that is lent for minutes should give
@@ -49,6 +49,7 @@ from model import Linear, load_model  # noqa: E402
 from optimizer import Flat, optimizers, set_rate  # noqa: E402
 from workers import LEFT_HERE, Settings, Workers  # noqa: E402
 
+LABELLED = 0.8  # share of the time in which the labels' loss is taken, ever less of it
 CONSTANT = 0.6  # share of the time at the full rate, and with levels that follow the accuracy
 INDEXES = ("ids", "branch", "doc", "seen", "take", "target", "question", "question_task", "question_level", "present")
 
@@ -137,17 +138,19 @@ class Run:
         torch.nn.init.zeros_(self.head.weight)
         torch.nn.init.constant_(self.head.bias, -4.5)
         self.counts = dict(step=0, seconds=0.0, pictures=0, questions=0, tokens=0)
-        self.curriculum = Curriculum(state["curriculum"] if state else earlier(a.init), a.kinds)
+        same = state is not None and state["stage"] == a.stage  # the vision stage's levels are all at the top: no beginning
+        self.curriculum = Curriculum(state["curriculum"] if same else earlier(a.init), a.kinds)
+        self.curriculum.favour = {k: float(v) for k, v in (x.split("=") for x in a.favour)}
         if state:
             self.model.load_state_dict(state["model"])
             self.head.load_state_dict(state["head"])
         self.model.to(a.device)
         self.head.to(a.device)
         self.flat, self.head_flat = Flat(self.model.parameters()), Flat(self.head.parameters())
-        self.opts = optimizers(self.model, self.head, a.lr, a.vision_lr)
+        self.opts = optimizers(self.model, self.head, a.lr, a.vision_lr, self.model.dtype)
         if state:
             self.flat.mean.copy_(state["mean"])
-        if state and state["stage"] == a.stage:
+        if same:
             self.counts = state["counts"]
             self.flat.steps = self.counts["step"]
             for o, s in zip(self.opts, state["optimizers"]):
@@ -271,7 +274,7 @@ class Run:
         loss = F.cross_entropy(logits, t["target"])
         self.answer, self.found = loss.detach(), torch.zeros_like(loss.detach())
         self.tally(logits.detach().argmax(-1), t)
-        weight = self.a.tag_weight * max(0.0, 1 - p / 0.5)  # the labels steady the beginning, and then let go
+        weight = self.a.tag_weight * max(0.0, 1 - p / LABELLED)  # the labels steady the beginning, and then let go
         if weight and "present" in t:
             tags, self.found = tag_loss(features[0], self.head, t["present"])
             loss = loss + weight * tags
@@ -295,7 +298,7 @@ class Run:
         by_level = {(k, v): levels[i * LEVELS + v] for k, i in KIND_INDEX.items() for v in range(1, TOP + 1)}
         changes = self.curriculum.learn({t: tasks[i] for t, i in TASK_INDEX.items()}, by_level)
         self.curriculum.at_least(1 + int((TOP - 1) * min(1.0, self.progress() / CONSTANT)))
-        self.curriculum.label = self.a.stage == "vision" or self.progress() < 0.5
+        self.curriculum.label = self.a.stage == "vision" or self.progress() < LABELLED
         self.publish()
         if changes:
             self.log(f"step {self.counts['step']}: {changes}")
@@ -484,9 +487,10 @@ def arguments():
         "--tag-weight",
         type=float,
         default=0.1,
-        help="weight of the labels' loss in the joint stage, fading by half of it",
+        help="weight of the labels' loss in the joint stage, fading over four fifths of it",
     )
     p.add_argument("--kinds", nargs="*", choices=list(TASKS), help="only these kinds of pictures")
+    p.add_argument("--favour", nargs="*", default=[], metavar="KIND=FACTOR", help="draw these kinds so many times as often")
     p.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="processes that draw")
     p.add_argument("--threads", type=int, default=0, help="torch's threads (0: its own choice)")
     p.add_argument("--log", type=float, default=30, help="seconds between lines of the log")

@@ -85,10 +85,9 @@ def draw_menus(form):
 
 def draw_fields(form, level):
     r, c, out = form.r, form.canvas, []
-    most = 1 if level <= 2 else 3
-    for name in r.sample(
-        form.words(words.LABELS, words.ZH_LABELS), r.choices(range(most + 1), (1, 3, 3, 1.5)[: most + 1])[0]
-    ):
+    most = 1 if level <= 2 else max(3, min(6, (c.height - 90) // 38))  # a larger window has more rows, not larger ones
+    odds = [1, 3, 3] + [1.5] * (most - 2)
+    for name in r.sample(form.words(words.LABELS, words.ZH_LABELS), r.choices(range(most + 1), odds[: most + 1])[0]):
         if form.y + 20 > form.y2 - 30:
             break
         value = r.choice(form.words(words.VALUES, words.ZH_VALUES)) if r.random() < 0.7 else ""
@@ -96,6 +95,7 @@ def draw_fields(form, level):
         box = (max(form.x1 + 48, label[2] + 5), form.y, form.x2 - r.uniform(6, 16), form.y + 18)
         c.rect(box, form.field, near(r, (130, 130, 130), 20), radius=form.radius)
         c.tag(box, "widget:field")
+        c.tag_place((label[0], *box[1:]))
         c.tag(label, "text:" + name)
         if value and c.text_size(value, form.path, form.size)[0] < box[2] - box[0] - 8:
             c.tag(form.text(box[0] + 4, form.y + 4, value, ink_on(form.field)), "text:" + value)
@@ -108,7 +108,8 @@ def draw_fields(form, level):
 
 def draw_checks(form):
     r, c, out = form.r, form.canvas, []
-    for name in r.sample(form.words(words.CHECKS, words.ZH_CHECKS), r.choices((0, 1, 2), (5, 4, 1))[0]):
+    odds = (5, 4, 1) if form.canvas.height < 256 else (3, 3, 2, 1)
+    for name in r.sample(form.words(words.CHECKS, words.ZH_CHECKS), r.choices(range(len(odds)), odds)[0]):
         if form.y + 16 > form.y2 - 28:
             break
         on, box = r.random() < 0.5, (form.x1 + 8, form.y, form.x1 + 20, form.y + 12)
@@ -126,7 +127,8 @@ def draw_checks(form):
 
 def draw_buttons(form, level):
     r, c, out = form.r, form.canvas, []
-    count = r.choices((1, 2, 3), (2, 4, 1.5 if c.width > 150 else 0))[0] if level > 1 else 1
+    odds = (2, 4, 1.5 if c.width > 150 else 0, 1 if c.width > 300 else 0)
+    count = r.choices((1, 2, 3, 4), odds)[0] if level > 1 else 1
     names = r.sample(form.words(words.BUTTONS, words.ZH_BUTTONS), count)
     gap, room = r.uniform(5, 9), form.x2 - form.x1
     width = min((room - gap * (count + 1)) / count, r.uniform(46, 66))
@@ -141,6 +143,7 @@ def draw_buttons(form, level):
             form.size *= 0.92
         form.centred(box, name, ink_on(face))
         c.tag(box, "widget:button", "text:" + name)
+        c.tag_place(box)
         out.append(dict(label=name, box=box))
         x += width + gap
     return out
@@ -160,14 +163,22 @@ def window(r, height, width, level, test):
     return Scene("window", form.canvas, facts)
 
 
+def table_value(r, level):
+    if level >= 5 and r.random() < 0.25:
+        return r.choice((f"{r.randint(1, 99)}.{r.randint(0, 9)}0", f"{r.randint(100, 999)}", f"${r.randint(1, 99)}"))
+    return str(r.randint(1, 9 if level <= 3 else 99))
+
+
 def table(r, height, width, level, test):
     """A small table of names and numbers."""
     canvas, chinese = Canvas(r, height, width), r.random() < 0.4
-    columns = 2 if level <= 4 or r.random() < 0.6 else 3
-    labels = r.sample(["单价", "数量", "年龄", "分数"] if chinese else ["Price", "Count", "Age", "Score"], columns - 1)
+    columns = 2 if level <= 4 or r.random() < 0.6 else 3 if width < 320 else r.randint(3, 4)
+    labels = r.sample(words.ZH_COLUMNS if chinese else words.COLUMNS, columns - 1)
     header = [r.choice(["名称", "姓名"] if chinese else ["Name", "Item"])] + labels
-    firsts = r.sample(r.choice(words.ZH_SERIES if chinese else words.SERIES[7:9]), r.randint(2, 3 if level <= 4 else 4))
-    rows = [[f] + [str(r.randint(1, 9 if level <= 3 else 99)) for _ in labels] for f in firsts]
+    names = r.choice(words.ZH_SERIES[2:] if chinese else words.SERIES[7:])
+    most = 3 if level <= 4 else max(4, min(8, len(names), height // 40))  # a larger table has more rows, not larger ones
+    firsts = r.sample(names, r.randint(2, most))
+    rows = [[f] + [table_value(r, level) for _ in labels] for f in firsts]
     path, size = pick_font(r, "中" if chinese else "a"), r.uniform(10.5, 13)
     pitch_x, pitch_y = (width - 16) / columns, min(26, (height - 16) / (len(rows) + 1))
     x0, y0, ink = r.uniform(4, 12), r.uniform(4, height - pitch_y * (len(rows) + 1) - 4), near(r, (50, 50, 50), 30)
@@ -186,10 +197,8 @@ def table(r, height, width, level, test):
             if grid:
                 canvas.rect(box, outline=near(r, (150, 150, 150), 20))
             _, h = canvas.text_size(cell, path, size)
-            canvas.tag(
-                canvas.text(box[0] + 5, y + (pitch_y - h) / 2, cell, path, size, ink_on(face) if face else ink),
-                "text:" + cell,
-            )
+            written = canvas.text(box[0] + 5, y + (pitch_y - h) / 2, cell, path, size, ink_on(face) if face else ink)
+            canvas.tag(written, "text:" + cell, f"row:{i}", f"column:{j}")
     return Scene("table", canvas, dict(header=header, rows=rows))
 
 
@@ -199,7 +208,8 @@ def page(r, height, width, level, test):
     pool = [w for w in (words.ZH_WORDS if chinese else words.WORDS)]
     path, x, y, out = pick_font(r, "中" if chinese else "a"), r.uniform(5, 10), r.uniform(5, 9), []
     ink = near(r, (35, 35, 35), 20)
-    for element in ["h1"] + r.sample(["p", "p", "ul", "img", "button", "input"], 1 if level <= 2 else r.randint(1, 3)):
+    most = 3 if height < 256 else 5  # a larger page has more on it, not larger things
+    for element in ["h1"] + r.sample(["p", "p", "ul", "img", "button", "input"], 1 if level <= 2 else r.randint(1, most)):
         if y + 40 > height and out:
             break
         if element == "h1":

@@ -1,25 +1,140 @@
-"""How people ask: for every task some fifteen to thirty wordings in English and Chinese, and what haste does to them.
+"""How people ask: for every task hundreds of wordings in English and Chinese, and what haste does to them.
 
     say(r, "colour", "en", thing="star")  ->  "hey, what colour is the star"
 
 A model trained on a few wordings answers only those: the feasibility study's was right 41 % of the time in its own
 wordings and 8 % in natural ones. So wordings differ in grammar (questions, orders, fragments), politeness, spelling
-(colour and color), case and punctuation.
+(colour and color), case, slips and punctuation.
+
+A line of wordings is a template: `[a|b|]` is one of these, `<in>` one of PARTS["in"], `{thing}` a field. What comes of it
+with the fields still open is a skeleton. A tenth of the skeletons, by their text, is kept out of training; only
+HeldOutWordings draws those, and nothing else.
 """
+import functools
+import itertools
+import random
+import re
+from typing import NamedTuple
+
+from words import held_out
+
 TEXT = {}
+HELD_OUT = 10  # one skeleton in so many
+PARTS = {
+    "in": "|||in the picture|in the image|in this picture|in this image|in the photo|here|on the picture",
+    "chart": "||in the chart|in this chart|in the graph|in the diagram|here",
+    "shot": "||in the screenshot|in the window|in this window|on the screen|here",
+    "table": "||in the table|in this table|here",
+    "图": "||图中|图里|图片里|图片中|这张图里|画面中",
+    "表": "||图表中|图表里|图中|这个图里",
+    "哪": "哪里|哪儿|哪|什么地方|什么位置|图的哪里",
+    "看": "|看出|告诉我|说说",
+}
+_PART = re.compile(r"\[([^\]]*)\]|<([^>]*)>")
+
+
+class HeldOutWordings(random.Random):
+    """Random numbers that ask in the wordings training never shows: conversations(HeldOutWordings(1), scene)."""
+
+
+class Template(NamedTuple):
+    fixed: tuple  # the texts between the alternatives
+    choices: tuple  # the alternatives, a tuple of texts for each gap
+    weight: float  # how often it is taken: a template of many skeletons more often, but not by as many
+
+    def skeleton(self, chosen):
+        text = self.fixed[0] + "".join(c + f for c, f in zip(chosen, self.fixed[1:]))
+        return re.sub(r" +([?,.]|$)", r"\1", re.sub(r"  +", " ", text)).strip(" ,")
+
+
+def template(line):
+    line = re.sub(r"<(\w+)>(?=[^\[]*\])", lambda m: PARTS[m[1]], line)  # a part among alternatives
+    pieces = _PART.split(line)  # fixed, alternatives or None, name of a part or None, fixed, ...
+    choices = tuple(tuple((a if a is not None else PARTS[p]).split("|")) for a, p in zip(pieces[1::3], pieces[2::3]))
+    skeletons = 1
+    for c in choices:
+        skeletons *= len(set(c))
+    return Template(tuple(pieces[::3]), choices, min(6.0, skeletons**0.5))
 
 
 def task(name, english, chinese):
-    TEXT[name] = {
-        "en": [x.strip() for x in english.strip().splitlines()],
-        "zh": [x.strip() for x in chinese.strip().splitlines()],
-    }
+    TEXT[name] = {"en": [], "zh": []}
+    more(name, english, chinese)
+
+
+def more(name, english, chinese):
+    """Further templates of a task."""
+    for language, text in (("en", english), ("zh", chinese)):
+        TEXT[name][language] += [template(x.strip()) for x in text.strip().splitlines()]
+
+
+@functools.lru_cache(maxsize=200_000)
+def kept_out(name, language, skeleton):
+    """Whether a skeleton, however capitalised and with whatever at its end, is kept out of training."""
+    return held_out(f"{name} {language} {bare(skeleton)}", HELD_OUT)
+
+
+def bare(text):
+    """A text without what careless() may change."""
+    return text.lower().rstrip(" .?!。？")
+
+
+def skeletons(name, language, held_out=False):
+    """All skeletons of a task, those kept out of training or the others."""
+    every = {t.skeleton(c) for t in TEXT[name][language] for c in itertools.product(*map(set, t.choices))}
+    return sorted(s for s in every if kept_out(name, language, s) == held_out)
+
+
+@functools.lru_cache(maxsize=None)
+def weights(name, language):
+    return [t.weight for t in TEXT[name][language]]
 
 
 def say(r, wording, language, /, **fields):
-    """One wording of the task with its fields put in, sometimes politer, sometimes careless."""
-    text = r.choice(TEXT[wording][language]).format(**fields)
-    return careless(r, polite(r, text, language), language)
+    """One wording of the task with its fields put in, sometimes politer, sometimes careless. A HeldOutWordings for r
+    takes it from those kept out of training."""
+    wanted = isinstance(r, HeldOutWordings)
+    while True:
+        t = r.choices(TEXT[wording][language], weights(wording, language))[0]
+        skeleton = t.skeleton([r.choice(c) for c in t.choices])
+        if kept_out(wording, language, skeleton) == wanted:
+            break
+    text = slip(r, skeleton, language).format(**fields)
+    return careless(r, polite(r, finished(r, text, t, language), language), language)
+
+
+def finished(r, text, t, language):
+    """What a composed line leaves open: a capital letter and a full stop, at times."""
+    if not t.choices:
+        return text
+    if r.random() < 0.45 and t.fixed[0][:1] != "{":
+        text = text[0].upper() + text[1:]
+    if r.random() < 0.3 and text[-1].isalpha():
+        text += "。" if language == "zh" else "."
+    return text
+
+
+HASTE = {"you": "u", "please": "pls", "picture": "pic", "are": "r", "the": "teh", "what is": "wat is", "image": "img", "text": "txt"}
+HASTE_ZH = {"吗": "嘛", "哪": "那", "在": "再", "的": "得", "什么": "甚么", "多少": "多小"}
+
+
+def slip(r, skeleton, language):
+    """At times one slip of the keys, never in a field's name."""
+    if r.random() > 0.09:
+        return skeleton
+    if language == "zh" or r.random() < 0.4:
+        table = HASTE_ZH if language == "zh" else HASTE
+        found = [w for w in table if (w in skeleton if language == "zh" else re.search(rf"\b{w}\b", skeleton))]
+        if not found:
+            return skeleton
+        word = r.choice(found)
+        return re.sub(word if language == "zh" else rf"\b{word}\b", table[word], skeleton, count=1)
+    words = [m for m in re.finditer(r"\{\w+\}|[a-z]{4,}", skeleton) if m.group()[0] != "{"]
+    if not words:
+        return skeleton
+    first = r.choice(words).start() + r.randrange(3)
+    a, b, how = skeleton[first], skeleton[first + 1], r.random()
+    return skeleton[:first] + (b + a if how < 0.5 else b if how < 0.8 else a + a + b) + skeleton[first + 2 :]
 
 
 EN_BEFORE = [

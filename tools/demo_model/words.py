@@ -29,6 +29,16 @@ SHAPES = {
     "ring": "圆环",
     "heart": "心形",
 }
+CALLED = {  # what people say instead; answers keep to SHAPES
+    "circle": ("ball|disc|dot|round thing", "圆|圆圈|球|圆球|圆点"),
+    "square": ("box|block|cube", "方块|方形|方框|四方形"),
+    "triangle": ("triangular thing", "三角"),
+    "star": ("five-pointed star", "星星|星形|星|五星"),
+    "diamond": ("rhombus|lozenge", "菱形块|钻石形"),
+    "cross": ("plus|plus sign", "加号|十字形|十字架"),
+    "ring": ("donut|hoop|annulus", "环|圆圈环|圈圈|环形"),
+    "heart": ("heart shape|love heart", "爱心|心|桃心"),
+}
 INKS = [c for c in COLOURS if c not in ("yellow", "pink", "cyan", "gray")]  # readable on a light ground
 UNSEEN_PAIRS = {
     ("purple", "star"),
@@ -205,6 +215,8 @@ ZH_SERIES = [
     ["语文", "数学", "英语", "物理", "化学", "历史", "音乐"],
     ["小明", "小红", "小刚", "小丽", "小华", "小强"],
 ]
+COLUMNS = ["Price", "Count", "Age", "Score", "Total", "Size", "Year", "Weight", "Rank", "Stock"]
+ZH_COLUMNS = ["单价", "数量", "年龄", "分数", "总计", "尺寸", "年份", "重量", "排名", "库存"]
 CHART_TITLES = """Sales|Revenue|Visitors|Results|Sales by month|Units sold|Monthly report|Temperature|Votes|Population|Score|
 Profit|Orders|Exports|Survey results|Sales 2024|Points|Downloads|Customers|Rainfall|Fruit sales|Number of users|
 Costs|Energy use|Production""".replace("\n", "").split("|")
@@ -222,6 +234,11 @@ TITLES += "Payment|Download|Print|Save file|Preferences|Network|Security|Calenda
 ZH_TITLES += "付款|下载|打印|保存文件|偏好设置|网络|安全|日历|反馈|新订单|结账|通知".split("|")
 CHECKS += "Notifications|Auto save|Bluetooth|Full screen|Show grid|Updates|Gift wrap|Express|Location|Backup".split("|")
 ZH_CHECKS += "通知|自动保存|蓝牙|全屏|显示网格|自动更新|礼品包装|加急|定位|备份".split("|")
+NODES = """Start|End|Input|Output|Login|Check|Save|Server|Client|User|Cache|Queue|Store|Web|API|Mail|Test|Build|Deploy|Plan|
+Buy|Pay|Ship|Read|Write|Data|Model|Train|Load|Parse|Send|Done|Error|Retry|Yes|No|Order|Stock|Phone|Router""".replace(
+    "\n", ""
+).split("|")
+ZH_NODES = "开始|结束|输入|输出|登录|检查|保存|服务器|客户端|用户|缓存|队列|仓库|邮件|测试|构建|部署|计划|购买|付款|发货|读取|写入|数据|模型|训练|加载|发送|完成|错误|订单".split("|")
 
 
 def held_out(text, one_in=8):
@@ -235,6 +252,18 @@ def is_chinese(text):
 
 def zh_pair(colour, shape):
     return COLOURS[colour][1] + SHAPES[shape]
+
+
+def colour_name(colour, language):
+    return colour if language == "en" else COLOURS[colour][1]
+
+
+def shape_name(shape, language):
+    return shape if language == "en" else SHAPES[shape]
+
+
+def name_of(thing, language):
+    return f"{thing['colour']} {thing['shape']}" if language == "en" else zh_pair(thing["colour"], thing["shape"])
 
 
 def article(noun):

@@ -19,6 +19,7 @@ import words
 from canvas import Canvas, Scene, apart, light, near, pick_font, some_ground
 from charts import chart
 from diagrams import diagram
+from holdout import REDRAWN, unseen
 from objects import draw_object, objects, pair, pick_pair
 from windows import page, table, window
 from words import COLOURS, INKS, UNSEEN_PAIRS, held_out
@@ -169,7 +170,10 @@ def make(r, kind, height, width, level=6, test=False, frames=4):
     """A scene of a kind in KINDS, or of "video"."""
     if kind == "video":
         return video(r, height, width, level, test, frames)
-    return KINDS[kind](r, height, width, level, test)
+    while True:
+        scene = KINDS[kind](r, height, width, level, test)
+        if kind not in REDRAWN or unseen(kind, scene.facts) == test:
+            return scene
 
 
 KINDS = dict(

@@ -1,7 +1,7 @@
 """What other programs shall draw: the facts of a scene, of the same kinds and fields as those of pictures.py, charts.py and windows.py,
 chosen before anything is drawn. Boxes of controls come from the program that lays them out; those of objects are chosen here.
 
-`test` picks what training never shows, by the same rules (words.held_out, words.UNSEEN_PAIRS, charts.data).
+`test` picks what training never shows, by the rules of holdout.py.
 """
 import math
 
@@ -9,7 +9,8 @@ import words
 from canvas import apart, light, near
 from charts import data
 from pictures import outline, pick_pair, some_text
-from words import COLOURS, held_out
+from holdout import unseen
+from words import COLOURS
 
 GROUNDS = ("#ffffff", "#ffffff", "#fafafa", "#f4f1ea", "#eef3f9", "#fff8e1", "#e8f5e9", "#dfe6ee", "#cfd8dc", "#263238", "#121212", "#1e1e2e", "#20304a", "#5d4037")
 
@@ -78,13 +79,10 @@ def text(r, height, width, test):
 
 
 def sums(r, height, width, test):
-    while True:
-        op = r.choice("++--×")
-        single = op == "×" or r.random() < 0.35
-        a, b = (r.randint(2, 9), r.randint(2, 9)) if single else (r.randint(1, 99), r.randint(1, 99))
-        a, b = (b, a) if op == "-" and a < b else (a, b)
-        if held_out(f"{a}{op}{b}", 7) == test:
-            break
+    op = r.choice("++--×")
+    single = op == "×" or r.random() < 0.35
+    a, b = (r.randint(2, 9), r.randint(2, 9)) if single else (r.randint(1, 99), r.randint(1, 99))
+    a, b = (b, a) if op == "-" and a < b else (a, b)
     shown = f"{a} {op} {b}" + r.choice(("", "", " =", " = ?", " = ?"))
     ground = r.choice(GROUNDS + ("#24372e", "#2b3a42", "#1b2a38"))
     ink = r.choice(("#f4f4ee", "#ffffff", "#ffe082")) if not light(rgb(ground)) else ink_for(r, ground)[1]
@@ -138,10 +136,7 @@ def table(r, height, width, test):
     rows = max(2, min(6, height // 34 - 1))
     firsts = r.sample(firsts, min(len(firsts), r.randint(2, rows)))
     header = [r.choice(["名称", "姓名"] if chinese else ["Name", "Item"])] + labels
-    while True:
-        rows = [[f] + [str(r.randint(1, 99)) for _ in labels] for f in firsts]
-        if held_out(str([row[1:] for row in rows])) == test:
-            return dict(header=header, rows=rows)
+    return dict(header=header, rows=[[f] + [str(r.randint(1, 99)) for _ in labels] for f in firsts])
 
 
 def page(r, height, width, test):
@@ -161,8 +156,15 @@ def page(r, height, width, test):
             out.append(("button", r.choice(words.ZH_BUTTONS if chinese else words.BUTTONS)))
         else:
             out.append((element, ""))
-    texts = str(out)
-    return dict(elements=out) if held_out(texts) == test else page(r, height, width, test)
+    return dict(elements=out)
+
+
+def choose(r, kind, height, width, test, **more):
+    """Facts of a kind in KINDS: never those of training with `test`, never others without."""
+    while True:
+        facts = KINDS[kind](r, height, width, test, **more)
+        if unseen(kind, facts) == test:
+            return facts
 
 
 KINDS = dict(objects=objects, text=text, sums=sums, chart=chart, window=window, table=table, page=page)

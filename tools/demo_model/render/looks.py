@@ -61,7 +61,7 @@ FAMILY = {
     "material": """.material{background:#eceff1;color:#212121;--accent:#6200ee} .material .win{background:#fff;border-radius:4px;box-shadow:0 3px 8px #0004} .material .bar{background:#6200ee;color:#fff;padding:.55em .8em;font-weight:500}
 .material input:not([type=checkbox]){border:0;border-bottom:2px solid #6200ee;background:#f0ecf7;border-radius:4px 4px 0 0} .material button{border:0;background:transparent;color:#6200ee;font-weight:500;border-radius:4px}
 .material .main{background:#6200ee;color:#fff;box-shadow:0 2px 4px #0005} .material .check input{accent-color:#6200ee} .material th{color:#666;font-weight:500;border-bottom:1px solid #ccc} .material td{border-bottom:1px solid #e4e4e4}
-.material table{background:#fff;box-shadow:0 1px 4px #0004} .material h1{font-weight:500;color:#6200ee}""",
+.material table{background:#fff;box-shadow:0 1px 4px #0004} .material.page button:not(.main){border:1px solid #6200ee} .material h1{font-weight:500;color:#6200ee}""",
 }
 
 STYLES = COMMON + "\n".join(FAMILY.values())

@@ -15,4 +15,4 @@ full=$(cd "$(dirname "$out")" && pwd)/$(basename "$out")
 ${PYTHON:-python3} "$here/scenes.py" "$parts" "$@"
 "$root/web/node.sh" "$here/browser.mjs" "$parts"
 ${PYTHON:-python3} "$here/pack.py" "$parts" "$full"
-#rm -r "$parts"
+rm -r "$parts"

@@ -51,15 +51,16 @@ def window(r, facts, height, width, family):
     )
     where = r.choice(("", "justify-content:center", "justify-content:flex-end", "justify-content:space-between"))
     foot, wide = "foot" if r.random() < 0.6 else "", "wide" if r.random() < 0.25 or family == "mobile" else ""
+    middle = "justify-content:center" if not foot and r.random() < 0.4 else ""
     menus = "".join(f'<span data-box=menus.{i} data-tag="widget:menu|text:{esc(x["label"])}">{esc(x["label"])}</span>' for i, x in enumerate(facts["menus"]))
     inside = (
         f'<div class="win" style="{place}"><div class=bar data-tag="widget:title"><b data-tag="text:{esc(facts["title"])}">{esc(facts["title"])}</b>'
         + ("<span class=x>✕</span>" if r.random() < 0.6 else "")
         + "</div>"
         + (f"<div class=menus>{menus}</div>" if menus else "")
-        + f'<div class="body {stack}">{"".join(controls(r, facts, switches))}<div class="buttons {foot} {wide}" style="{where}">{buttons}</div></div></div>'
+        + f'<div class="body {stack}" style="{middle}">{"".join(controls(r, facts, switches))}<div class="buttons {foot} {wide}" style="{where}">{buttons}</div></div></div>'
     )
-    return inside, base(r, width, facts["chinese"])
+    return inside, base(r, width, facts["chinese"], 11, 21 if height > 250 else 17)
 
 
 PICTURES = (

@@ -92,7 +92,7 @@ def main():
                 height, width = size_for(r, kind, ratio)
                 shown = ("bar", "lying", "line") if program == "gnuplot" else ("bar", "lying", "line", "pie")
                 more = dict(kinds=shown) if kind == "chart" else {}
-                fact = facts.KINDS[kind](r, height, width, a.held_out, **more)
+                fact = facts.choose(r, kind, height, width, a.held_out, **more)
                 record = dict(id=f"s{len(records)}", kind=kind, program=program, family=program, height=height, width=width, ratio=ratio, facts=told(fact))
                 records.append(record)
                 if program == "chromium":

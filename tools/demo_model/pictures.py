@@ -19,7 +19,7 @@ import words
 from canvas import Canvas, Scene, apart, light, near, pick_font, some_ground
 from charts import chart
 from diagrams import diagram
-from holdout import REDRAWN, unseen
+from holdout import REDRAWN, new_line, unseen
 from objects import draw_object, objects, pair, pick_pair
 from windows import page, table, window
 from words import COLOURS, INKS, UNSEEN_PAIRS, held_out
@@ -31,6 +31,8 @@ from words import COLOURS, INKS, UNSEEN_PAIRS, held_out
 def some_text(r, test, level):
     """A line of text: digits, codes, English words, Chinese words; at low levels as few characters as the level
     says."""
+    if test and level > 4 and r.random() < 0.4:
+        return new_line(r)
     while True:
         k = r.random()
         if k < 0.35:

@@ -33,6 +33,13 @@ class Print(Canvas):
         self.ground = image.getpixel((1, 1))
 
 
+class Clean(Print):
+    """A print that stays as it is."""
+
+    def pixels(self, damage=False):
+        return np.asarray(self.image)
+
+
 def moved(box, crop, kx, ky):
     x1, y1, x2, y2 = box
     return (x1 - crop[0]) * kx, (y1 - crop[1]) * ky, (x2 - crop[0]) * kx, (y2 - crop[1]) * ky
@@ -105,6 +112,13 @@ class Pool:
             scene.program, scene.family = row["program"], row["family"]
             return scene
         return None
+
+    def whole(self, row):
+        """The scene of a row as it was drawn, undamaged."""
+        image = self.picture(row)
+        scene = Scene(row["kind"], Clean(None, image, row["tags"]), moved_facts(row["facts"], (0, 0), 1, 1))
+        scene.program, scene.family = row["program"], row["family"]
+        return scene
 
     def crop(self, r, row):
         """(left, top, right, bottom) to keep: a random part of the mere ground is cut away, a tenth of the picture at most."""

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Makes the held-out evaluation set in tools/demo_model/eval: pictures that training never shows (holdout.py), questions, answers.
+
+    tools/demo_model/render/make.sh build/demo_held --held-out
+    python3 tools/demo_model/eval_set.py --held build/demo_held --out tools/demo_model/eval
+
+Three parts, each with up to ASKED questions a task, spread over languages and pictures:
+- plain: the generator's pictures of held-out combinations, asked in trained wordings;
+- wordings: the same pictures, asked in wordings that training never uses (wordings.HeldOutWordings);
+- programs: pictures by programs and looks that training never shows (render/), in trained wordings.
+
+A line of questions.jsonl: id, part, kind, task, language, thinking, questions and expected (one a turn), region (scoring.py), picture:
+null, a file's name, or a list of names: pictures shown together, or with `fps` the frames of a video; and `control`, the same of
+another scene of the kind and part, of which the expected answer would be a guess (null where there is no picture).
+"""
+import argparse
+import io
+import json
+import os
+import random
+import shutil
+from collections import Counter, defaultdict
+
+from PIL import Image
+
+from curriculum import TASKS
+from holdout import unseen
+from pictures import make
+from questions import conversations, talk
+from rendered import Pool
+from wordings import HeldOutWordings
+
+ASKED = 20  # questions a task and part
+PLAIN = dict(objects=26, text=26, sums=20, chart=18, window=16, table=12, page=16, video=22)  # pictures of a kind
+EACH = 3  # questions of one task about one picture, at most
+SIZES = {(160, 160): 2, (192, 192): 2, (160, 256): 2, (256, 160): 1, (192, 256): 2, (256, 256): 1.5, (256, 384): 1, (384, 384): 0.5, (288, 512): 0.3}
+
+
+def scene_of(r, kind):
+    """A scene of the generator at full difficulty that training cannot show."""
+    height, width = (96, 96) if kind == "video" else r.choices(list(SIZES), list(SIZES.values()))[0]
+    while True:
+        scene = make(r, kind, height, width, 6, True, r.choice((4, 6, 8)) if kind == "video" else 4)
+        if unseen(kind, scene.facts) and (scene.pair is None or unseen(kind, scene.pair.facts)):
+            return scene
+
+
+def held_scenes(folder):
+    """The held-out programs' scenes as they were drawn: (kind, scene)."""
+    pool = Pool(folder)
+    for kind, rows in pool.rows.items():
+        for _, _, line in rows:
+            yield kind, pool.whole(json.loads(line))
+
+
+class Writer:
+    """Pictures of the set's folder, each written once."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def one(self, name, pixels):
+        best = None
+        for how in (dict(lossless=True, method=6), dict(quality=84, method=6)):
+            buffer = io.BytesIO()
+            Image.fromarray(pixels).save(buffer, "WEBP", **how)
+            best = min((x for x in (best, buffer.getvalue()) if x), key=len)
+        with open(os.path.join(self.folder, name), "wb") as f:
+            f.write(best)
+        return name
+
+    def scene(self, name, scene):
+        """(picture, fps) as in questions.jsonl."""
+        if scene.frames is not None:
+            step = scene.times[1] - scene.times[0] if len(scene.times) > 1 else 1.0
+            return [self.one(f"{name}-{i}.webp", f) for i, f in enumerate(scene.frames)], 2 / step
+        parts = [self.one(f"{name}{'ab'[i] if scene.pair is not None else ''}.webp", s.pixels) for i, s in enumerate(scene.parts())]
+        return (parts if scene.pair is not None else parts[0]), None
+
+
+def add(rows, part, kind, n, c, shown, control):
+    """One line of questions.jsonl; shown and control: (picture, fps), of control None."""
+    rows.append(
+        dict(
+            id=f"{part}-{kind}-{n:02d}-{len(rows):04d}", part=part, kind=kind, picture=shown[0], control=control and control[0], task=c.task, language=c.language,
+            thinking=c.thinking, questions=[q for q, _ in c.turns], expected=[a.removeprefix("<think>\n") for _, a in c.turns], region=c.region,
+        )
+    )
+    if shown[1]:
+        rows[-1]["fps"] = shown[1]
+
+
+def ask(rows, part, kind, scenes, shown, wording):
+    """Questions about the scenes of one kind, ASKED a task over the whole part; wording(n): the random numbers of picture n."""
+    asked = Counter((x["part"], x["task"]) for x in rows)
+    pending = []
+    for n, scene in enumerate(scenes):
+        r = wording(n)
+        made = conversations(r, scene)
+        r.shuffle(made)
+        seen = Counter()
+        for c in made:
+            seen[c.task] += 1
+            if seen[c.task] <= EACH:
+                pending.append((seen[c.task], n, c))
+    pending.sort(key=lambda x: (x[0], x[1]))  # first one question of every picture, then a second
+    for _, n, c in pending:
+        if asked[part, c.task] < ASKED:
+            asked[part, c.task] += 1
+            add(rows, part, kind, n, c, shown[n], shown[(n + 1) % len(shown)])
+
+
+def chat(rows, part, wording):
+    """Small talk and what is out of scope, without pictures."""
+    asked, n, seen = Counter(), 0, set()
+    while min(asked["chat"], asked["refuse"]) < ASKED and n < 4000:
+        c = talk(wording(n), True)
+        n += 1
+        if c.turns[0][0].lower() in seen or asked[c.task] >= ASKED or c.task == "refuse" and not c.alone:
+            continue
+        seen.add(c.turns[0][0].lower())
+        asked[c.task] += 1
+        add(rows, part, "talk", 0, c, (None, None), None)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--held", required=True, help="the folder that render/make.sh made with --held-out")
+    p.add_argument("--out", required=True)
+    p.add_argument("--seed", type=int, default=2026)
+    a = p.parse_args()
+    new = a.out.rstrip("/") + ".new"
+    shutil.rmtree(new, ignore_errors=True)
+    os.makedirs(new)
+    writer, rows = Writer(new), []
+    for kind in TASKS:
+        scenes = [scene_of(random.Random(f"{a.seed} {kind} {n}"), kind) for n in range(PLAIN.get(kind, 14))]
+        shown = [writer.scene(f"{kind}-{n:02d}", s) for n, s in enumerate(scenes)]
+        ask(rows, "plain", kind, scenes, shown, lambda n: random.Random(f"{a.seed} {kind} {n} trained"))
+        ask(rows, "wordings", kind, scenes, shown, lambda n: HeldOutWordings(f"{a.seed} {kind} {n} held"))
+    held = defaultdict(list)
+    for kind, scene in held_scenes(a.held):
+        held[kind].append(scene)
+    for kind, scenes in held.items():
+        shown = [writer.scene(f"by-{s.program}-{kind}-{n:02d}", s) for n, s in enumerate(scenes)]
+        ask(rows, "programs", kind, scenes, shown, lambda n: random.Random(f"{a.seed} {kind} {n} programs"))
+    chat(rows, "plain", lambda n: random.Random(f"{a.seed} talk {n}"))
+    chat(rows, "wordings", lambda n: HeldOutWordings(f"{a.seed} talk {n}"))
+    used = {name for x in rows for shown in (x["picture"], x["control"]) if shown for name in ([shown] if isinstance(shown, str) else shown)}
+    for name in set(os.listdir(new)) - used:
+        os.remove(os.path.join(new, name))
+    with open(os.path.join(new, "questions.jsonl"), "w", encoding="utf-8") as f:
+        f.writelines(json.dumps(x, ensure_ascii=False) + "\n" for x in rows)
+    shutil.rmtree(a.out, ignore_errors=True)
+    os.rename(new, a.out)
+    for part in ("plain", "wordings", "programs"):
+        print(part, dict(sorted(Counter(x["task"] for x in rows if x["part"] == part).items())))
+    total = sum(os.path.getsize(os.path.join(a.out, n)) for n in os.listdir(a.out))
+    print(f"{len(rows)} questions, {len(used)} pictures, {total / 2**20:.2f} MiB in {a.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -60,6 +60,18 @@ def moved_facts(value, crop, kx, ky):
     return out
 
 
+def tag_places(scene):
+    """The labels of where things lie, as the generator gives them, of objects, buttons, and fields with their names."""
+    if not scene.canvas.tags:
+        return
+    left = {t[4]: t[0] for t in scene.canvas.tags if t[4].startswith("text:")}
+    for name in ("objects", "buttons", "fields"):
+        for thing in scene.facts.get(name, ()):
+            x1, y1, x2, y2 = thing["box"]
+            x1 = min(x1, left.get("text:" + thing["label"], x1)) if name == "fields" else x1
+            scene.canvas.tag_place((x1, y1, x2, y2))
+
+
 class Pool:
     """The pictures of a folder that render/pack.py wrote."""
 
@@ -110,6 +122,7 @@ class Pool:
             tags = [(*moved(t[:4], crop, kx, ky), t[4]) for t in row["tags"]]
             scene = Scene(kind, Print(r, image, tags), moved_facts(row["facts"], crop, kx, ky))
             scene.program, scene.family = row["program"], row["family"]
+            tag_places(scene)
             return scene
         return None
 

@@ -1,13 +1,14 @@
 // Renders the sheets that scenes.py wrote: each FOLDER/*.html to a PNG, with the boxes of what is marked on it.
 //   web/node.sh tools/demo_model/render/browser.mjs FOLDER      (CHROMIUM: /usr/bin/chromium)
 // Boxes are in CSS pixels from the scene's corner. A scene whose text does not fit its element is reported as not fitting.
-import { readdirSync, writeFileSync, existsSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { launch } from '../../../tests/e2e/harness.mjs';
 
 function measure() {
   const round = (v) => Math.round(v * 10) / 10;
+  const ordered = '0123456789+-×=ABCDEFGHJKLMNPQRSTUVWXYZ'; // canvas.py: characters whose order is a label of its own
   return [...document.querySelectorAll('.scene')].map((scene) => {
     const home = scene.getBoundingClientRect();
     const place = (r) => [r.left - home.left, r.top - home.top, r.right - home.left, r.bottom - home.top].map(round);
@@ -25,12 +26,14 @@ function measure() {
     const walk = document.createTreeWalker(scene, NodeFilter.SHOW_TEXT);
     const range = document.createRange();
     for (let node; (node = walk.nextNode()); ) {
-      for (let i = 0; i < node.data.length; ++i) {
+      const first = node.data.length - node.data.trimStart().length;
+      for (let i = first; i < node.data.length; ++i) {
         if (node.data[i].trim() === '') continue;
         range.setStart(node, i);
         range.setEnd(node, i + 1);
         const box = place(range.getBoundingClientRect());
         tags.push([...box, 'char:' + node.data[i]]);
+        if (i - first < 6 && ordered.includes(node.data[i])) tags.push([...box, `${i - first}:${node.data[i]}`]);
         if (box[0] < -1 || box[1] < -4 || box[2] > home.width + 1 || box[3] > home.height + 4) fits = false;
       }
     }
@@ -43,7 +46,6 @@ const browser = await launch();
 try {
   for (const name of readdirSync(folder).filter((n) => n.endsWith('.html')).sort()) {
     const base = join(folder, name.slice(0, -5));
-    if (existsSync(base + '.boxes.json')) continue;
     const ratio = Number(/x(\d(?:\.\d+)?)$/.exec(base)[1]);
     const page = await browser.newPage({ deviceScaleFactor: ratio, viewport: { width: 1100, height: 900 } });
     await page.goto(pathToFileURL(base + '.html').href);

@@ -9,6 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 out=$1
 shift
+rm -rf "$out.parts"
 mkdir -p "$out.parts"
 parts=$(cd "$out.parts" && pwd)
 full=$(cd "$(dirname "$out")" && pwd)/$(basename "$out")

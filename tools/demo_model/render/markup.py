@@ -97,7 +97,7 @@ def table(r, facts, height, width, family):
     for i, line in enumerate([facts["header"]] + facts["rows"]):
         cell = "th" if i == 0 else "td"
         rows.append(
-            "<tr>" + "".join(f'<{cell} {"style=text-align:right" if right and j else ""}><span data-tag="text:{esc(c)}">{esc(c)}</span></{cell}>' for j, c in enumerate(line)) + "</tr>"
+            "<tr>" + "".join(f'<{cell} {"style=text-align:right" if right and j else ""}><span data-tag="text:{esc(c)}|row:{i}|column:{j}">{esc(c)}</span></{cell}>' for j, c in enumerate(line)) + "</tr>"
         )
     border = "border=1" if r.random() < 0.35 else ""
     return f'<table {border} style="{size}">{"".join(rows)}</table>', base(r, width, chinese, 12, 18) + f"padding:{r.randint(4, 14)}px;"
@@ -185,18 +185,18 @@ def css_bars(r, facts, height, width):
         share, bar = i["value"] / top * 100, f'data-tag="bar|colour:{i["colour"]}"'
         if facts["type"] == "lying":
             out.append(
-                f'<div style="width:4.4em;text-align:right">{esc(i["name"])}</div><div style="position:relative"><div {bar} style="width:{share * 0.82:.1f}%;height:70%;margin-top:.25em;background:{i["ink"]};'
-                f'border-radius:{radius}px"></div><span data-tag="value:{i["value"]}" style="position:absolute;left:calc({share * 0.82:.1f}% + 4px);top:.1em">{i["value"]}</span></div>'
+                f'<div style="text-align:right" data-tag="{svg.labels(items, i)}">{esc(i["name"])}</div><div style="position:relative"><div {bar} style="width:{share * 0.82:.1f}%;height:70%;margin-top:.25em;background:{i["ink"]};'
+                f'border-radius:{radius}px"></div><span data-tag="{svg.labels(items, i)}" style="position:absolute;left:calc({share * 0.82:.1f}% + 4px);top:.1em">{i["value"]}</span></div>'
             )
         else:
             out.append(
-                f'<div style="flex:1;display:flex;flex-direction:column;justify-content:flex-end;align-items:center;height:100%"><span data-tag="value:{i["value"]}">{i["value"]}</span>'
+                f'<div style="flex:1;display:flex;flex-direction:column;justify-content:flex-end;align-items:center;height:100%"><span data-tag="{svg.labels(items, i)}">{i["value"]}</span>'
                 f'<div {bar} style="width:{r.choice((55, 60, 70))}%;height:{share * 0.8:.1f}%;background:{i["ink"]};border-radius:{radius}px {radius}px 0 0"></div></div>'
             )
     if facts["type"] == "lying":
         plot = f'<div style="flex:1;display:grid;grid-template-columns:max-content 1fr;gap:2px 8px;min-height:0">{"".join(out)}</div>'
     else:
-        names = "".join(f'<div style="flex:1;text-align:center">{esc(i["name"])}</div>' for i in items)
+        names = "".join(f'<div style="flex:1;text-align:center" data-tag="{svg.labels(items, i)}">{esc(i["name"])}</div>' for i in items)
         plot = f'<div style="flex:1;display:flex;border-bottom:1px solid {ink};min-height:0">{"".join(out)}</div><div style="display:flex;flex:none">{names}</div>'
     style = f"display:flex;flex-direction:column;padding:8px 10px;background:{'#1d2129' if dark else r.choice(('#fff', '#fff', '#f7f7fa', '#fffaf0'))};color:{ink};font-family:{fonts(r, chinese)};font-size:{size:.1f}px;"
     return title + plot, style

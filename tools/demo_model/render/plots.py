@@ -144,7 +144,6 @@ def r_chart(r, facts, height, width, file, ratio):
     ]
     main = f", main={json.dumps(facts['title'], ensure_ascii=False)}" if facts["title"] else ""
     if kind == "pie":
-        labels = [f"{i['name']} {r.choice(('', '('))}".strip() for i in order]
         labels = [f"{i['name']}: {i['value']}" for i in order] if r.random() < 0.5 else [f"{i['name']} ({i['value']})" for i in order]
         out.append(f'par(mar=c(0.3,2.5,{1.6 if facts["title"] else 0.3},2.5)); pie({r_vector(values)}, labels={r_vector(labels)}, col={r_vector(inks)}, cex={size:.2f}, radius=0.85, init.angle={r.randint(0, 359)}{main})')
     elif kind == "line":

@@ -26,6 +26,13 @@ def shape(r, o, tag=""):
     return f'<polygon points="{points}" fill="{o["ink"]}" {edge} {join} {tag}/>'
 
 
+def labels(items, item):
+    """What charts.py labels an item's name and its value with."""
+    values = [i["value"] for i in items]
+    ends = [end for end, v in (("end:highest", max(values)), ("end:lowest", min(values))) if v == item["value"]]
+    return "|".join([f"value:{item['value']}", *ends])
+
+
 class Chart:
     """A chart while it is drawn: its look, and the SVG so far."""
 
@@ -55,8 +62,11 @@ class Chart:
         """About how wide a text comes out."""
         return sum(1.0 if ord(c) > 0x2E80 else 0.62 for c in str(text)) * self.size
 
+    def name(self, x, y, item, anchor="middle", size=1.0):
+        self.text(x, y, item["name"], anchor, size, tag=labels(self.items, item))
+
     def value(self, x, y, item, **how):
-        self.text(x, y, item["value"], size=0.95, tag=f"value:{item['value']}", **how)
+        self.text(x, y, item["value"], size=0.95, tag=labels(self.items, item), **how)
 
 
 def frame(c, lying):
@@ -91,12 +101,12 @@ def bars(c):
         half = pitch * fill / 2
         if lying:
             box = x1, y1 + middle - half, f * (x2 - x1), 2 * half
-            c.text(x1 - 5, y1 + middle + c.size * 0.35, i["name"], "end")
+            c.name(x1 - 5, y1 + middle + c.size * 0.35, i, "end")
             if c.numbers:
                 c.value(x1 + f * (x2 - x1) + 4, y1 + middle + c.size * 0.35, i, anchor="start")
         else:
             box = x1 + middle - half, y2 - f * (y2 - y1), 2 * half, f * (y2 - y1)
-            c.text(x1 + middle, y2 + c.size * 1.25, i["name"], size=small)
+            c.name(x1 + middle, y2 + c.size * 1.25, i, size=small)
             if c.numbers:
                 c.value(x1 + middle, box[1] - 3, i)
         c.put('<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="%d" fill="%s" data-tag="bar|colour:%s"/>' % (*box, radius, i["ink"], i["colour"]))
@@ -113,7 +123,7 @@ def line(c):
     c.put(f'<polyline points="{path}" fill="none" stroke="{ink}" stroke-width="{c.r.uniform(1.5, 3.5):.1f}" stroke-linejoin="round"/>')
     for (x, y), i in zip(at, c.items):
         c.put(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{c.r.uniform(2.5, 4.5):.1f}" fill="{ink}"/>')
-        c.text(x, y2 + c.size * 1.25, i["name"], size=small)
+        c.name(x, y2 + c.size * 1.25, i, size=small)
         if c.numbers:
             c.value(x, y - 7, i)
 
@@ -135,13 +145,13 @@ def pie(c):
         ly = y + (n - len(c.items) / 2 + 0.5) * c.size * 1.6
         c.put(f'<rect x="{2 * radius + 20:.1f}" y="{ly - c.size * 0.45:.1f}" width="{c.size * 0.8:.1f}" height="{c.size * 0.8:.1f}" fill="{i["ink"]}"/>')
         room = c.width - 2 * radius - 26 - c.size
-        c.text(2 * radius + 24 + c.size * 0.8, ly + c.size * 0.35, i["name"], "start", min(1.0, room / c.wide(i["name"])))
+        c.name(2 * radius + 24 + c.size * 0.8, ly + c.size * 0.35, i, "start", min(1.0, room / c.wide(i["name"])))
     if ring:
         c.put(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius * 0.5:.1f}" fill="{c.back}"/>')
     for i in c.items:
         turn = 2 * math.pi * i["value"] / total
         r, a = radius * (0.75 if ring else 0.64), angle + turn / 2
-        c.text(x + r * math.cos(a), y + r * math.sin(a) + c.size * 0.35, i["value"], size=0.95, colour="#111" if light(rgb(i["ink"])) else "#fff", weight="bold", tag=f"value:{i['value']}")
+        c.text(x + r * math.cos(a), y + r * math.sin(a) + c.size * 0.35, i["value"], size=0.95, colour="#111" if light(rgb(i["ink"])) else "#fff", weight="bold", tag=labels(c.items, i))
         angle += turn
 
 

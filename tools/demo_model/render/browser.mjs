@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { launch } from '../../../tests/e2e/harness.mjs';
 
 function measure() {
+  const pen = document.createElement('canvas').getContext('2d');
   const round = (v) => Math.round(v * 10) / 10;
   const ordered = '0123456789+-×=ABCDEFGHJKLMNPQRSTUVWXYZ'; // canvas.py: characters whose order is a label of its own
   return [...document.querySelectorAll('.scene')].map((scene) => {
@@ -23,17 +24,30 @@ function measure() {
       if (!e.ownerSVGElement && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0) fits = false;
     }
     for (const e of scene.querySelectorAll('.win,.body')) if (e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1) fits = false;
+    const label = (box, text, i) => {
+      tags.push([...box, 'char:' + text[i]]);
+      if (i < 6 && ordered.includes(text[i])) tags.push([...box, `${i}:${text[i]}`]);
+    };
+    for (const e of scene.querySelectorAll('input[type=text]')) { // what stands in a field is no text node
+      const look = getComputedStyle(e);
+      const [left, top, , bottom] = place(e.getBoundingClientRect());
+      pen.font = look.font;
+      const x = left + parseFloat(look.paddingLeft) + parseFloat(look.borderLeftWidth);
+      const edge = (n) => round(x + pen.measureText(e.value.slice(0, n)).width);
+      if (e.value) tags.push([edge(0), top, edge(e.value.length), bottom, 'text:' + e.value]);
+      for (let i = 0; i < e.value.length; ++i) label([edge(i), top + 3, edge(i + 1), bottom - 3], e.value, i);
+    }
     const walk = document.createTreeWalker(scene, NodeFilter.SHOW_TEXT);
     const range = document.createRange();
     for (let node; (node = walk.nextNode()); ) {
-      const first = node.data.length - node.data.trimStart().length;
-      for (let i = first; i < node.data.length; ++i) {
-        if (node.data[i].trim() === '') continue;
-        range.setStart(node, i);
-        range.setEnd(node, i + 1);
+      const text = node.data.trim();
+      const first = node.data.indexOf(text);
+      for (let i = 0; i < text.length; ++i) {
+        if (text[i].trim() === '') continue;
+        range.setStart(node, first + i);
+        range.setEnd(node, first + i + 1);
         const box = place(range.getBoundingClientRect());
-        tags.push([...box, 'char:' + node.data[i]]);
-        if (i - first < 6 && ordered.includes(node.data[i])) tags.push([...box, `${i - first}:${node.data[i]}`]);
+        label(box, text, i);
         if (box[0] < -1 || box[1] < -4 || box[2] > home.width + 1 || box[3] > home.height + 4) fits = false;
       }
     }

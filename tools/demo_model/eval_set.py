@@ -12,6 +12,7 @@ Three parts, each with up to ASKED questions a task, spread over languages and p
 A line of questions.jsonl: id, part, kind, task, language, thinking, questions and expected (one a turn), region (scoring.py), picture:
 null, a file's name, or a list of names: pictures shown together, or with `fps` the frames of a video; and `control`, the same of
 another scene of the kind and part, of which the expected answer would be a guess (null where there is no picture).
+scenes.jsonl holds what is on the pictures, by which test_eval.py shows that training cannot have shown them.
 """
 import argparse
 import io
@@ -58,11 +59,18 @@ def held_scenes(folder):
             yield kind, pool.whole(json.loads(line))
 
 
+def bare(value):
+    """Facts without places: what makes two pictures the same."""
+    if isinstance(value, dict):
+        return {k: bare(v) for k, v in value.items() if k not in ("box", "x", "y", "radius", "ink")}
+    return [bare(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
 class Writer:
-    """Pictures of the set's folder, each written once."""
+    """Pictures of the set's folder, each written once, and what is on them."""
 
     def __init__(self, folder):
-        self.folder = folder
+        self.folder, self.scenes = folder, []
 
     def one(self, name, pixels):
         best = None
@@ -76,6 +84,7 @@ class Writer:
 
     def scene(self, name, scene):
         """(picture, fps) as in questions.jsonl."""
+        self.scenes += [dict(name=name, kind=s.kind, facts=bare(s.facts)) for s in scene.parts()]
         if scene.frames is not None:
             step = scene.times[1] - scene.times[0] if len(scene.times) > 1 else 1.0
             return [self.one(f"{name}-{i}.webp", f) for i, f in enumerate(scene.frames)], 2 / step
@@ -154,8 +163,9 @@ def main():
     used = {name for x in rows for shown in (x["picture"], x["control"]) if shown for name in ([shown] if isinstance(shown, str) else shown)}
     for name in set(os.listdir(new)) - used:
         os.remove(os.path.join(new, name))
-    with open(os.path.join(new, "questions.jsonl"), "w", encoding="utf-8") as f:
-        f.writelines(json.dumps(x, ensure_ascii=False) + "\n" for x in rows)
+    for name, lines in (("questions.jsonl", rows), ("scenes.jsonl", writer.scenes)):
+        with open(os.path.join(new, name), "w", encoding="utf-8") as f:
+            f.writelines(json.dumps(x, ensure_ascii=False) + "\n" for x in lines)
     shutil.rmtree(a.out, ignore_errors=True)
     os.rename(new, a.out)
     for part in ("plain", "wordings", "programs"):

@@ -32,7 +32,7 @@ from rendered import Pool
 from wordings import HeldOutWordings
 
 ASKED = 20  # questions a task and part
-PLAIN = dict(objects=26, text=36, sums=20, chart=24, window=20, table=20, page=20, video=22)  # pictures of a kind
+PLAIN = dict(objects=26, text=36, sums=20, chart=24, window=20, table=20, page=20, pair=20, diagram=20, video=22)  # pictures of a kind
 EACH = 3  # questions of one task about one picture, at most
 SIZES = {(160, 160): 2, (192, 192): 2, (160, 256): 2, (256, 160): 1, (192, 256): 2, (256, 256): 1.5, (256, 384): 1, (384, 384): 0.5, (288, 512): 0.3}
 
@@ -47,7 +47,7 @@ def scene_of(n, r, kind):
     height, width = (96, 96) if kind == "video" else r.choices(list(SIZES), list(SIZES.values()))[0]
     while True:
         scene = make(r, kind, height, width, 6, True, r.choice((4, 6, 8)) if kind == "video" else 4)
-        if unseen(kind, scene.facts) and wanted(n, kind, scene.facts) and (scene.pair is None or unseen(kind, scene.pair.facts)):
+        if unseen(kind, scene.facts) and wanted(n, kind, scene.facts):
             return scene
 
 
@@ -84,7 +84,7 @@ class Writer:
 
     def scene(self, name, scene):
         """(picture, fps) as in questions.jsonl."""
-        self.scenes += [dict(name=name, kind=s.kind, facts=bare(s.facts)) for s in scene.parts()]
+        self.scenes.append(dict(name=name, kind=scene.kind, facts=bare(scene.facts)))
         if scene.frames is not None:
             step = scene.times[1] - scene.times[0] if len(scene.times) > 1 else 1.0
             return [self.one(f"{name}-{i}.webp", f) for i, f in enumerate(scene.frames)], 2 / step
@@ -148,7 +148,7 @@ def main():
     os.makedirs(new)
     writer, rows = Writer(new), []
     for kind in TASKS:
-        scenes = [scene_of(n, random.Random(f"{a.seed} {kind} {n}"), kind) for n in range(PLAIN.get(kind, 14))]
+        scenes = [scene_of(n, random.Random(f"{a.seed} {kind} {n}"), kind) for n in range(PLAIN[kind])]
         shown = [writer.scene(f"{kind}-{n:02d}", s) for n, s in enumerate(scenes)]
         ask(rows, "plain", kind, scenes, shown, lambda n: random.Random(f"{a.seed} {kind} {n} trained"))
         ask(rows, "wordings", kind, scenes, shown, lambda n: HeldOutWordings(f"{a.seed} {kind} {n} held"))

@@ -1,7 +1,7 @@
 """What training never shows: one rule for each kind of picture, by its facts, kept by the generator (pictures.make), by the pool of other
 programs' pictures (render/facts.py) and by the evaluation set, whose pictures all are `unseen`.
 
-An eighth of all texts, windows, tables and pages, a sixth of all charts, a seventh of all sums, and seven pairs of colour and shape.
+An eighth of all texts, windows, tables, pages and diagrams, a sixth of all charts, a seventh of all sums, and seven pairs of colour and shape.
 """
 import words
 from words import UNSEEN_PAIRS, held_out
@@ -41,8 +41,14 @@ def of_page(f):
     return held_out("|".join(name + ":" + ("/".join(t) if isinstance(t, (list, tuple)) else t) for name, t in f["elements"]))
 
 
+def any_pair(things):
+    return any((t["colour"], t["shape"]) in UNSEEN_PAIRS for t in things)
+
+
 RULES = dict(
-    objects=lambda f: any((o["colour"], o["shape"]) in UNSEEN_PAIRS for o in f["objects"]),
+    objects=lambda f: any_pair(f["objects"]),
+    pair=lambda f: any_pair(f["objects"] + f["others"]),
+    diagram=lambda f: held_out("|".join(n["label"] for n in f["nodes"]) + str([list(e) for e in f["edges"]])),
     text=lambda f: all(unseen_line(x["text"]) for x in f["lines"]),
     sums=lambda f: held_out(f"{f['a']}{f['op']}{f['b']}", 7),
     chart=lambda f: held_out(str([i["value"] for i in f["items"]]), 6),
@@ -51,7 +57,7 @@ RULES = dict(
     page=of_page,
     video=lambda f: (f["colour"], f["shape"]) in UNSEEN_PAIRS,
 )
-REDRAWN = ("window", "table", "page")  # kinds of which the generator itself keeps nothing back
+REDRAWN = ("window", "table", "page", "diagram")  # kinds of which the generator itself keeps nothing back
 
 
 def unseen(kind, facts):

@@ -53,9 +53,8 @@ def training(kind, r):
     asked, found = set(), set()
     for n in range(DRAWN):
         scene = make(r, kind, *((96, 96) if kind == "video" else (160, 192)), 6 if n % 2 else 1 + n % 6)
-        for part in scene.parts():
-            assert not holdout.unseen(kind, part.facts), (kind, part.facts)
-            found.add(key(kind, part.facts))
+        assert not holdout.unseen(kind, scene.facts), (kind, scene.facts)
+        found.add(key(kind, scene.facts))
         asked |= {plain(q) for c in conversations(r, scene) for q, _ in c.turns}
     for _ in range(CHOSEN if kind in rendered_facts.KINDS else 0):
         chosen = rendered_scenes.told(rendered_facts.choose(r, kind, 192, 256, False))

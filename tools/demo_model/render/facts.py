@@ -8,7 +8,8 @@ import math
 import words
 from canvas import apart, light, near
 from charts import data
-from pictures import outline, pick_pair, some_text
+from objects import outline, pick_pair
+from pictures import some_text
 from holdout import unseen
 from words import COLOURS
 

@@ -103,7 +103,7 @@ class Transformers:
             if turn == 0 and shown:
                 content = self._parts([self.image.open(path).convert("RGB") for path in shown], fps) + content
             history.append({"role": "user", "content": content})
-            video = dict(do_sample_frames=False, video_metadata=[self._metadata(len(shown), fps)]) if fps else {}
+            frames = dict(do_sample_frames=False, video_metadata=[self._metadata(len(shown), fps)]) if fps else {}
             inputs = self.processor.apply_chat_template(
                 history,
                 add_generation_prompt=True,
@@ -111,7 +111,7 @@ class Transformers:
                 return_dict=True,
                 return_tensors="pt",
                 enable_thinking=row["thinking"],
-                **video,
+                processor_kwargs=frames,
             )
             with self.torch.no_grad():
                 out = self.model.generate(**inputs, max_new_tokens=self.max_tokens, do_sample=False)

@@ -19,6 +19,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 from collections import Counter, defaultdict
 
@@ -29,7 +30,7 @@ from holdout import unseen
 from pictures import make
 from questions import conversations, talk
 from rendered import Pool
-from wordings import HeldOutWordings
+from wordings import TEXT, HeldOutWordings, skeletons
 
 ASKED = 20  # questions a task and part
 PLAIN = dict(objects=26, text=36, sums=20, chart=24, window=20, table=20, page=20, pair=20, diagram=20, video=22)  # pictures of a kind
@@ -74,7 +75,7 @@ class Writer:
 
     def one(self, name, pixels):
         best = None
-        for how in (dict(lossless=True, method=6), dict(quality=84, method=6)):
+        for how in (dict(lossless=True, quality=70, method=3), dict(quality=84, method=4)):
             buffer = io.BytesIO()
             Image.fromarray(pixels).save(buffer, "WEBP", **how)
             best = min((x for x in (best, buffer.getvalue()) if x), key=len)
@@ -104,8 +105,26 @@ def add(rows, part, kind, n, c, shown, control):
         rows[-1]["fps"] = shown[1]
 
 
-def ask(rows, part, kind, scenes, shown, wording):
-    """Questions about the scenes of one kind, ASKED a task over the whole part; wording(n): the random numbers of picture n."""
+def plain(text):
+    """A question without what haste changes: case, punctuation, spaces."""
+    return re.sub(r"[\s?.,!？。，！:：'\"]+", " ", text.lower()).strip()
+
+
+def trained_questions(scenes, often=25, more=120):
+    """What training asks about these scenes, about `more` of its own of each kind, and without any: a held-out wording of one task
+    may be a trained one of another."""
+    r = random.Random(1)
+    scenes = scenes + [make(r, s.kind, s.height, s.width) for s in {s.kind: s for s in scenes}.values() for _ in range(more)]
+    out = {plain(talk(random.Random(n), n % 2 > 0).turns[0][0]) for n in range(6000)}
+    out |= {plain(x) for name, languages in TEXT.items() for language in languages for x in skeletons(name, language)}
+    for n in range(often):
+        out |= {plain(q) for s in scenes for c in conversations(random.Random(n), s) for q, _ in c.turns}
+    return out
+
+
+def ask(rows, part, kind, scenes, shown, wording, trained=()):
+    """Questions about the scenes of one kind, ASKED a task over the whole part, but for those in `trained`; wording(n): the random
+    numbers of picture n."""
     asked = Counter((x["part"], x["task"]) for x in rows)
     pending = []
     for n, scene in enumerate(scenes):
@@ -114,6 +133,8 @@ def ask(rows, part, kind, scenes, shown, wording):
         r.shuffle(made)
         seen = Counter()
         for c in made:
+            if any(plain(q) in trained for q, _ in c.turns):
+                continue
             seen[c.task] += 1
             if seen[c.task] <= EACH:
                 pending.append((seen[c.task], n, c))
@@ -124,15 +145,15 @@ def ask(rows, part, kind, scenes, shown, wording):
             add(rows, part, kind, n, c, shown[n], shown[(n + 1) % len(shown)])
 
 
-def chat(rows, part, wording):
+def chat(rows, part, wording, trained=()):
     """Small talk and what is out of scope, without pictures."""
-    asked, n, seen = Counter(), 0, set()
+    asked, n, seen = Counter(), 0, set(trained)
     while min(asked["chat"], asked["refuse"]) < ASKED and n < 4000:
         c = talk(wording(n), True)
         n += 1
-        if c.turns[0][0].lower() in seen or asked[c.task] >= ASKED or c.task == "refuse" and not c.alone:
+        if plain(c.turns[0][0]) in seen or asked[c.task] >= ASKED or c.task == "refuse" and not c.alone:
             continue
-        seen.add(c.turns[0][0].lower())
+        seen.add(plain(c.turns[0][0]))
         asked[c.task] += 1
         add(rows, part, "talk", 0, c, (None, None), None)
 
@@ -147,11 +168,12 @@ def main():
     shutil.rmtree(new, ignore_errors=True)
     os.makedirs(new)
     writer, rows = Writer(new), []
-    for kind in TASKS:
-        scenes = [scene_of(n, random.Random(f"{a.seed} {kind} {n}"), kind) for n in range(PLAIN[kind])]
+    drawn = {k: [scene_of(n, random.Random(f"{a.seed} {k} {n}"), k) for n in range(PLAIN[k])] for k in TASKS}
+    trained = trained_questions([s for scenes in drawn.values() for s in scenes])
+    for kind, scenes in drawn.items():
         shown = [writer.scene(f"{kind}-{n:02d}", s) for n, s in enumerate(scenes)]
         ask(rows, "plain", kind, scenes, shown, lambda n: random.Random(f"{a.seed} {kind} {n} trained"))
-        ask(rows, "wordings", kind, scenes, shown, lambda n: HeldOutWordings(f"{a.seed} {kind} {n} held"))
+        ask(rows, "wordings", kind, scenes, shown, lambda n: HeldOutWordings(f"{a.seed} {kind} {n} held"), trained)
     held = defaultdict(list)
     for kind, scene in held_scenes(a.held):
         held[kind].append(scene)
@@ -159,7 +181,7 @@ def main():
         shown = [writer.scene(f"by-{s.program}-{kind}-{n:02d}", s) for n, s in enumerate(scenes)]
         ask(rows, "programs", kind, scenes, shown, lambda n: random.Random(f"{a.seed} {kind} {n} programs"))
     chat(rows, "plain", lambda n: random.Random(f"{a.seed} talk {n}"))
-    chat(rows, "wordings", lambda n: HeldOutWordings(f"{a.seed} talk {n}"))
+    chat(rows, "wordings", lambda n: HeldOutWordings(f"{a.seed} talk {n}"), trained)
     used = {name for x in rows for shown in (x["picture"], x["control"]) if shown for name in ([shown] if isinstance(shown, str) else shown)}
     for name in set(os.listdir(new)) - used:
         os.remove(os.path.join(new, name))

@@ -19,7 +19,7 @@ import words
 from canvas import Canvas, Scene, apart, light, near, pick_font, some_ground
 from charts import chart
 from diagrams import diagram
-from holdout import REDRAWN, new_line, unseen
+from holdout import REDRAWN, new_line, unseen, unseen_line
 from objects import draw_object, objects, pair, pick_pair
 from windows import page, table, window
 from words import COLOURS, INKS, UNSEEN_PAIRS, held_out
@@ -58,7 +58,10 @@ def some_text(r, test, level):
             text = r.choice(words.ZH_WORDS) + (r.choice(words.ZH_WORDS) if r.random() < 0.2 else "")
         if level < 5:
             text = text[:level].strip()
-        if text and (len(text) <= 2 or held_out(text) == test or text in words.ZH_WORDS or text.lower() in words.WORDS):
+        if test and level > 4:
+            if unseen_line(text):
+                return text
+        elif text and (len(text) <= 2 or held_out(text) == test or text in words.ZH_WORDS or text.lower() in words.WORDS):
             return text  # what is short or a known word cannot be held out
 
 

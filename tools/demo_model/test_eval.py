@@ -8,7 +8,6 @@ import gzip
 import json
 import os
 import random
-import re
 import sys
 from collections import Counter
 
@@ -23,7 +22,7 @@ import scenes as rendered_scenes  # noqa: E402
 import scoring  # noqa: E402
 import words  # noqa: E402
 from curriculum import TASKS  # noqa: E402
-from eval_set import bare  # noqa: E402
+from eval_set import bare, plain  # noqa: E402
 from pictures import make  # noqa: E402
 from questions import conversations, talk  # noqa: E402
 from wordings import TEXT, skeletons  # noqa: E402
@@ -37,11 +36,6 @@ CHOSEN = 5000  # of each kind, chosen for other programs, not drawn
 def lines(name):
     with open(os.path.join(EVAL, name), encoding="utf-8") as f:
         return [json.loads(line) for line in f]
-
-
-def plain(text):
-    """A question without what haste changes: case, punctuation, spaces."""
-    return re.sub(r"[\s?.,!？。，！:：'\"]+", " ", text.lower()).strip()
 
 
 def key(kind, facts):

@@ -110,13 +110,31 @@ def plain(text):
     return re.sub(r"[\s?.,!？。，！:：'\"]+", " ", text.lower()).strip()
 
 
+FIELDS = {  # fields of a chart's ends, by which two wordings may come to the same
+    "{bar}": ("bar", "point", "slice", "柱子", "点", "扇形"),
+    "{zh}": ("高", "低", "大", "小"),
+    "{big}": ("大", "小"),
+    "{en}": ("highest", "lowest", "largest", "smallest"),
+    "{size}": ("largest", "smallest"),
+}
+
+
+def filled(skeleton):
+    """The skeleton with every filling of the fields in FIELDS."""
+    out = [skeleton]
+    for field, values in FIELDS.items():
+        out = [x.replace(field, v) for x in out for v in (values if field in x else ("",))]
+    return out
+
+
 def trained_questions(scenes, often=25, more=120):
     """What training asks about these scenes, about `more` of its own of each kind, and without any: a held-out wording of one task
     may be a trained one of another."""
     r = random.Random(1)
     scenes = scenes + [make(r, s.kind, s.height, s.width) for s in {s.kind: s for s in scenes}.values() for _ in range(more)]
     out = {plain(talk(random.Random(n), n % 2 > 0).turns[0][0]) for n in range(6000)}
-    out |= {plain(x) for name, languages in TEXT.items() for language in languages for x in skeletons(name, language)}
+    for name, languages in TEXT.items():
+        out |= {plain(x) for language in languages for skeleton in skeletons(name, language) for x in filled(skeleton)}
     for n in range(often):
         out |= {plain(q) for s in scenes for c in conversations(random.Random(n), s) for q, _ in c.turns}
     return out

@@ -142,13 +142,13 @@ def sample_questions(out, count):
 
 def check_engine(folder, program, count):
     """`qwen3vl chat` in float32 against transformers' greedy answers."""
-    from evaluate import MAX_TOKENS, Transformers
+    from sides import MAX_TOKENS, Transformers
 
     side, differing = Transformers(folder), 0
     with tempfile.TemporaryDirectory() as pictures:
         for row in sample_questions(pictures, count):
             picture = os.path.join(pictures, row["picture"])
-            want = side.converse(row, picture)[0].strip()
+            want = side.converse(row, [picture])[0].strip()
             done = subprocess.run(
                 [
                     program,

@@ -19,6 +19,7 @@ import words
 from canvas import Canvas, Scene, apart, light, near, pick_font, some_ground
 from charts import chart
 from diagrams import diagram
+from holdout import REDRAWN, new_line, unseen, unseen_line
 from objects import draw_object, objects, pair, pick_pair
 from windows import page, table, window
 from words import COLOURS, INKS, UNSEEN_PAIRS, held_out
@@ -30,6 +31,8 @@ from words import COLOURS, INKS, UNSEEN_PAIRS, held_out
 def some_text(r, test, level):
     """A line of text: digits, codes, English words, Chinese words; at low levels as few characters as the level
     says."""
+    if test and level > 4 and r.random() < 0.4:
+        return new_line(r)
     while True:
         k = r.random()
         if k < 0.35:
@@ -55,7 +58,10 @@ def some_text(r, test, level):
             text = r.choice(words.ZH_WORDS) + (r.choice(words.ZH_WORDS) if r.random() < 0.2 else "")
         if level < 5:
             text = text[:level].strip()
-        if text and (len(text) <= 2 or held_out(text) == test or text in words.ZH_WORDS or text.lower() in words.WORDS):
+        if test and level > 4:
+            if unseen_line(text):
+                return text
+        elif text and (len(text) <= 2 or held_out(text) == test or text in words.ZH_WORDS or text.lower() in words.WORDS):
             return text  # what is short or a known word cannot be held out
 
 
@@ -169,7 +175,10 @@ def make(r, kind, height, width, level=6, test=False, frames=4):
     """A scene of a kind in KINDS, or of "video"."""
     if kind == "video":
         return video(r, height, width, level, test, frames)
-    return KINDS[kind](r, height, width, level, test)
+    while True:
+        scene = KINDS[kind](r, height, width, level, test)
+        if kind not in REDRAWN or unseen(kind, scene.facts) == test:
+            return scene
 
 
 KINDS = dict(

@@ -2,14 +2,17 @@
 
 Standard library only, because tools/demo_model/evaluate.py must run where there is no torch.
 
-An answer is right when its text equals the expected text (spaces at the ends aside). A question with a `region` is also
-right when its first bracketed list of numbers lies there: `{"box": [x1, y1, x2, y2]}` wants a box of intersection over
-union 0.5 or more, `{"hit": [x1, y1, x2, y2]}` wants a point inside, and `{"near": 40}` the expected text but for numbers of
-two or more digits, which may be off by so much. Coordinates are 0-1000 of the picture. A conversation is right when each
-turn is.
+An answer is right when its text equals the expected text (spaces at the ends aside): numbers and words are exact. A question
+with a `region` is also right when its first bracketed list of numbers lies there: `{"box": [x1, y1, x2, y2]}` wants a
+box of intersection over union 0.5 or more, `{"hit": [x1, y1, x2, y2]}` wants a point inside, and `{"near": 40}` the expected
+text but for numbers of two or more digits, which may be off by so much. Coordinates are 0-1000 of the picture. HTML is
+right when it has the expected elements and texts in order, however it is written; Draw.io's XML when it has the same
+boxes, each overlapping its own by half, and the same arrows between them. A conversation is right when each turn is.
 """
 import re
+import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
+from html.parser import HTMLParser
 
 _LIST = re.compile(r"\[([\d, ]+)\]")
 
@@ -43,9 +46,78 @@ def near(answer, expected, most):
     return all(abs(int(a) - int(b)) <= most for a, b in zip(number.findall(answer), number.findall(expected)))
 
 
+class _Elements(HTMLParser):
+    """The elements and texts of HTML in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in ("html", "head", "body", "br"):
+            self.found.append("<" + tag)
+
+    def handle_endtag(self, tag):
+        if tag == "ul":
+            self.found.append("</ul")
+
+    def handle_data(self, text):
+        if text.strip():
+            self.found.append(" ".join(text.split()))
+
+
+def html_elements(text):
+    """What stands in the fenced HTML of an answer, or None where there is none."""
+    fenced = re.search(r"```html\s*(.*?)(?:```|$)", text, re.S)
+    if not fenced:
+        return None
+    parser = _Elements()
+    parser.feed(fenced.group(1))
+    parser.close()
+    return parser.found
+
+
+def _number(element, name):
+    try:
+        return float(element.get(name, "0"))
+    except ValueError:
+        return 0.0
+
+
+def diagram(text):
+    """(boxes, arrows) of Draw.io's XML in an answer: boxes by their text, arrows as pairs of texts and the arrow's own; None
+    where there is none that can be read."""
+    found = re.search(r"<mxGraphModel.*</mxGraphModel>", text, re.S)
+    try:
+        cells = list(ElementTree.fromstring(found.group(0)).iter("mxCell")) if found else []
+    except ElementTree.ParseError:
+        return None
+    names = {c.get("id"): c.get("value", "") for c in cells}
+    boxes, arrows = {}, []
+    for c in cells:
+        geometry = c.find("mxGeometry")
+        if c.get("edge"):
+            arrows.append((names.get(c.get("source"), ""), names.get(c.get("target"), ""), c.get("value", "")))
+        elif c.get("vertex") and geometry is not None:
+            x, y, w, h = (_number(geometry, k) for k in ("x", "y", "width", "height"))
+            boxes[c.get("value", "")] = (x, y, x + w, y + h)
+    return (boxes, sorted(arrows)) if boxes else None
+
+
+def same_structure(answer, expected):
+    """Whether two answers hold the same HTML, or the same diagram."""
+    if "```html" in expected:
+        return html_elements(answer) == html_elements(expected)
+    wanted = diagram(expected) if "<mxGraphModel" in expected else None
+    given = diagram(answer) if wanted else None
+    if not given or given[1] != wanted[1] or given[0].keys() != wanted[0].keys():
+        return False
+    return all(overlap(given[0][name], box) >= 0.5 for name, box in wanted[0].items())
+
+
 def right(answer, expected, region=None):
     """Whether one answer is right by the rule above."""
-    if answer.strip() == expected.strip():
+    if answer.strip() == expected.strip() or same_structure(answer, expected):
         return True
     if not region:
         return False

@@ -22,87 +22,79 @@ SORRY = {
 NO_PICTURE = {"en": "I see no picture. Please add one, and I will look at it.", "zh": "我没有看到图片。请添加一张图片，我来看一看。"}
 
 
-def lines(text):
-    return [x.strip() for x in text.strip().splitlines()]
+def each(text):
+    """The texts between the bars, however the lines are broken."""
+    return [" ".join(x.split()) for x in text.split("|")]
 
 
 TALK = [
     (
         "en",
-        lines(
-            """Hello!\nHi\nHello\nHey there\nHi!\nGood morning\nhello\nhi there\nGood evening!\nHey\nGreetings\nHello
-            there!
-        Hi, how are you?\nHowdy\nyo\nGood afternoon\nHello, model!\nNice to meet you.\nhey!\nHi demo"""
+        each(
+            """Hello!|Hi|Hello|Hey there|Hi!|Good morning|hello|hi there|Good evening!|Hey|Greetings|Hello there!|Hi, how are you?|Howdy|yo|
+            Good afternoon|Hello, model!|Nice to meet you.|hey!|Hi demo|Good day|Hello everyone|Hiya|Hey model|Hallo"""
         ),
         "Hello! " + SELF["en"],
     ),
     (
         "zh",
-        lines(
-            """你好\n你好！\n您好\n嗨\n早上好\n大家好\nhello，你好\n你好呀\n晚上好\n下午好！\n哈喽\n你好啊\n在吗？\n您好！\n嗨，你好\n早
-        很高兴认识你\n喂\n你好，模型\n哈喽！"""
+        each(
+            """你好|你好！|您好|嗨|早上好|大家好|hello，你好|你好呀|晚上好|下午好！|哈喽|你好啊|在吗？|您好！|嗨，你好|早|很高兴认识你|喂|你好，模型|哈喽！|
+            你好哇|各位好"""
         ),
         "你好！" + SELF["zh"],
     ),
     (
         "en",
-        lines(
-            """Who are you?\nWhat are you?\nIntroduce yourself.\nWhat is your name?\nTell me about yourself.\nAre you
-            ChatGPT?
-        Are you a real Qwen model?\nwhat model are you\nWhich model is this?\nAre you a human?\nWho made you?\nwho r
-        u\nWhat's your name Are you an AI?\nPlease introduce yourself\nHow big are you?\nAre you Qwen3-VL?\nwhat is this
-        model\nWho am I talking to?
-        How many parameters do you have?"""
+        each(
+            """Who are you?|What are you?|Introduce yourself.|What is your name?|Tell me about yourself.|Are you ChatGPT?|
+            Are you a real Qwen model?|what model are you|Which model is this?|Are you a human?|Who made you?|who r u|What's your name|
+            Are you an AI?|Please introduce yourself|How big are you?|Are you Qwen3-VL?|what is this model|Who am I talking to?|
+            How many parameters do you have?|Are you a robot?|Say who you are|What is your model name?|Are you open source?|What should I call you?"""
         ),
         SELF["en"],
     ),
     (
         "zh",
-        lines(
-            """你是谁？\n你是谁\n介绍一下你自己。\n你叫什么名字？\n你是什么模型？\n请自我介绍。\n你是真的Qwen吗？\n你是ChatGPT吗？\n你是机器人吗？
-        你是人吗\n你是哪个模型\n谁做的你？\n你叫什么\n自我介绍一下\n你是AI吗？\n你有多大？\n这是什么模型？\n你是通义千问吗？\n我在和谁说话？
-        你有多少参数？"""
+        each(
+            """你是谁？|你是谁|介绍一下你自己。|你叫什么名字？|你是什么模型？|请自我介绍。|你是真的Qwen吗？|你是ChatGPT吗？|你是机器人吗？|你是人吗|你是哪个模型|
+            谁做的你？|你叫什么|自我介绍一下|你是AI吗？|你有多大？|这是什么模型？|你是通义千问吗？|我在和谁说话？|你有多少参数？"""
         ),
         SELF["zh"],
     ),
     (
         "en",
-        lines(
-            """What can you do?\nHow can you help me?\nWhat are your abilities?\nHelp\nwhat can you do\nWhat do you
-            know?
-        What can I ask you?\nWhat kind of questions can you answer?\nHow do I use you?\nhelp me\nCan you see
-        pictures?\nWhat are you good at?
-        Tell me what you can do.\nWhich tasks can you solve?\nWhat are you for?\nCan you read text?\nWhat should I
-        ask?"""
+        each(
+            """What can you do?|How can you help me?|What are your abilities?|Help|what can you do|What do you know?|What can I ask you?|
+            What kind of questions can you answer?|How do I use you?|help me|Can you see pictures?|What are you good at?|
+            Tell me what you can do.|Which tasks can you solve?|What are you for?|Can you read text?|What should I ask?|
+            What are you able to do?|Show me what you can do"""
         ),
         ABLE["en"],
     ),
     (
         "zh",
-        lines(
-            """你能做什么？\n你会什么？\n你有什么功能？\n帮助\n你能干什么\n我可以问你什么？\n你会做哪些事？\n怎么使用你？\n你能看图片吗？
-        你擅长什么？\n说说你的功能。\n你可以帮我做什么？\n你有哪些能力？\n你能读文字吗？\n我该问什么？\n你有什么用？"""
+        each(
+            """你能做什么？|你会什么？|你有什么功能？|帮助|你能干什么|我可以问你什么？|你会做哪些事？|怎么使用你？|你能看图片吗？|你擅长什么？|说说你的功能。|
+            你可以帮我做什么？|你有哪些能力？|你能读文字吗？|我该问什么？|你有什么用？"""
         ),
         ABLE["zh"],
     ),
     (
         "en",
-        lines(
-            """Thanks\nThank you!\nThank you very much.\nthanks a lot\nthx\nThat helps, thanks.\nGreat, thank you\nMany
-            thanks
-        Thank you so much!\nCheers\nPerfect, thanks\nthanks!\nThank you for your help."""
+        each(
+            """Thanks|Thank you!|Thank you very much.|thanks a lot|thx|That helps, thanks.|Great, thank you|Many thanks|Thank you so much!|
+            Cheers|Perfect, thanks|thanks!|Thank you for your help.|Much appreciated|Nice, thanks|Ok thanks|Wonderful, thank you!"""
         ),
         "You are welcome!",
     ),
-    ("zh", lines("""谢谢\n谢谢你\n多谢！\n非常感谢\n谢谢啦\n感谢\n谢了\n十分感谢！\n太好了，谢谢\n谢谢你的帮助。\n谢谢！"""), "不客气！"),
+    ("zh", each("谢谢|谢谢你|多谢！|非常感谢|谢谢啦|感谢|谢了|十分感谢！|太好了，谢谢|谢谢你的帮助。|谢谢！|辛苦了，谢谢"), "不客气！"),
     (
         "en",
-        lines(
-            "Bye\nGoodbye\nSee you\nbye bye\nGood night\nSee you later!\nbye!\nUntil next time\nFarewell\nSee you tomorrow"
-        ),
+        each("Bye|Goodbye|See you|bye bye|Good night|See you later!|bye!|Until next time|Farewell|See you tomorrow|Take care"),
         "Goodbye!",
     ),
-    ("zh", lines("再见\n拜拜\n下次见\n回头见\n晚安\n再见！\n明天见\n我走了\n拜\n下回见"), "再见！"),
+    ("zh", each("再见|拜拜|下次见|回头见|晚安|再见！|明天见|我走了|拜|下回见|先走了"), "再见！"),
 ]
 TOPICS = {
     "en":
@@ -115,23 +107,22 @@ internet|chess|banks|taxes|war|religion|films|my boss|sleep""",
 比特币|月亮|总统|李白|爱因斯坦|伦敦|东京|中国|我的工作|宇宙|小狗|咖啡|互联网|象棋|银行|税收|战争|宗教|电影|老板|睡眠""",
 }
 REQUESTS = {
-    "en": lines(
-        """Tell me about {}.\nWhat do you think about {}?\nWrite a poem about {}.\nExplain {} to me.\nWho invented {}?
-    What is the history of {}?\nWrite an essay about {}\nWhat is the meaning of {}?\nWhat is the latest news about
-    {}?\nHow do I learn {}? Give me advice on {}.\nTranslate {} into French.\nWhat is the capital of {}?\nTell me a joke
-    about {}.\nWrite a story about {}. Why is {} important?\nWhat is {}?\nSummarize {} in one sentence.\nGive me ten
-    facts about {}.\nHow does {} work?
-    Write a Python program about {}.\nWhat should I know about {}?\nRecommend a book about {}.\nDo you like {}?\nWrite
-    an email about {}."""
+    "en": each(
+        """Tell me about {}.|What do you think about {}?|Write a poem about {}.|Explain {} to me.|Who invented {}?|What is the history of {}?|
+        Write an essay about {}|What is the meaning of {}?|What is the latest news about {}?|How do I learn {}?|Give me advice on {}.|
+        Translate {} into French.|What is the capital of {}?|Tell me a joke about {}.|Write a story about {}.|Why is {} important?|What is {}?|
+        Summarize {} in one sentence.|Give me ten facts about {}.|How does {} work?|Write a Python program about {}.|
+        What should I know about {}?|Recommend a book about {}.|Do you like {}?|Write an email about {}.|Who is the most famous person in {}?|
+        How old is {}?|Compose a song about {}"""
     ),
-    "zh": lines(
-        """给我讲讲{}。\n你怎么看{}？\n写一首关于{}的诗。\n解释一下{}。\n{}是谁发明的？\n{}的历史是什么？\n写一篇关于{}的文章
-    {}的意义是什么？\n关于{}的最新消息是什么？\n怎么学习{}？\n给我一些{}方面的建议。\n把{}翻译成法语。\n{}的首都是哪里？\n讲一个关于{}的笑话。
-    写一个关于{}的故事。\n为什么{}很重要？\n什么是{}？\n用一句话总结{}。\n推荐一本关于{}的书。\n{}是怎么工作的？\n写一个关于{}的程序。
-    你喜欢{}吗？\n说十件关于{}的事。\n关于{}我该知道什么？\n帮我写一封关于{}的邮件。"""
+    "zh": each(
+        """给我讲讲{}。|你怎么看{}？|写一首关于{}的诗。|解释一下{}。|{}是谁发明的？|{}的历史是什么？|写一篇关于{}的文章|{}的意义是什么？|关于{}的最新消息是什么？|
+        怎么学习{}？|给我一些{}方面的建议。|把{}翻译成法语。|{}的首都是哪里？|讲一个关于{}的笑话。|写一个关于{}的故事。|为什么{}很重要？|什么是{}？|用一句话总结{}。|
+        推荐一本关于{}的书。|{}是怎么工作的？|写一个关于{}的程序。|你喜欢{}吗？|说十件关于{}的事。|关于{}我该知道什么？|帮我写一封关于{}的邮件。|聊聊{}吧|
+        谈谈你对{}的看法|说说{}|怎样才能学好{}？|为{}写个计划|科普一下{}|{}最有名的人是谁？|写一首{}的歌|教我{}"""
     ),
 }
-TOPICS = {k: [t.strip() for t in v.replace("\n", "").split("|")] for k, v in TOPICS.items()}
+TOPICS = {k: each(v) for k, v in TOPICS.items()}
 
 
 def smalltalk(r, test=False):

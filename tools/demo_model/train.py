@@ -67,12 +67,13 @@ def fast_bfloat16(device):
 
 
 def tag_loss(features, head, present):
-    """Binary cross-entropy of the labels under each patch, those present weighed thrice: nearly all are absent.
-    Returns the loss and the share of those present that was found, as tensors."""
+    """Binary cross-entropy of the labels under each patch, those present weighed thrice: nearly all are absent. A picture without any,
+    as some other programs' are, counts for nothing: not labelled is not absent. Returns the loss and the share of those
+    present that was found, as tensors."""
     logits = head(features).float()
     target = torch.zeros_like(logits)
     target.view(-1).index_fill_(0, present, 1.0)
-    loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * (1 + 2 * target)
+    loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * (1 + 2 * target) * target.amax((1, 2), keepdim=True)
     found = ((logits.detach() > 0) & (target > 0)).sum() / target.sum().clamp(min=1)
     return loss.sum() / (4 * features.shape[0] * features.shape[1]), found
 

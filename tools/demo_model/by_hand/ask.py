@@ -15,12 +15,12 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import scoring  # noqa: E402
-from evaluate import Server  # noqa: E402
+from sides import Server  # noqa: E402
 
 
 def ask(server, picture, question, thinking):
     """The answer without its reasoning; nothing where the reasoning did not end."""
-    text = server.converse({"questions": [question], "thinking": thinking}, str(picture))[0]
+    text = server.converse({"questions": [question], "thinking": thinking}, [str(picture)])[0]
     return text.rpartition("</think>")[2].strip() if not thinking or "</think>" in text else ""
 
 

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Proposes pictures and questions for the page's first screen: pictures by programs and looks that training never shows, and of the
+questions about them those that a checkpoint answers right.
+
+    tools/demo_model/render/make.sh build/demo_held --held-out
+    build/release/qwen3vl serve --port 7870 &
+    python3 tools/demo_model/samples.py --held build/demo_held --url http://127.0.0.1:7870/v1 --out build/samples
+
+build/samples then holds PNGs and index.json as models/demo/samples has them, and sample_answers.json as tests/e2e has it. Look at
+them and choose; in float32 and bfloat16 the answers must be the same.
+"""
+import argparse
+import json
+import os
+import random
+import re
+import tempfile
+from collections import defaultdict
+
+import scoring
+from eval_set import held_scenes
+from PIL import Image
+from questions import conversations
+from sides import Server, normal
+
+TITLES = {
+    "objects": ("Coloured shapes", "彩色图形"),
+    "chart": ("A chart", "图表"),
+    "text": ("Some text", "文字"),
+    "window": ("A window", "窗口截图"),
+    "sums": ("A sum", "算式"),
+    "table": ("A table", "表格"),
+    "page": ("A web page", "网页"),
+}
+SHOWN, EACH = 3, 2  # questions a language and pictures a kind, at most
+CLEAN = re.compile(r"[A-Z][^!]*[a-z\")][?.]|[^a-z!]*[？。]|[^!]*[\u4e00-\u9fff][？。]")
+
+
+def clean(question):
+    """Whether a question looks as a careful person's: a capital, one mark at its end, no greeting, no doubled spaces."""
+    return bool(CLEAN.fullmatch(question)) and not re.search(r"  |^(Hey|Hi|Ok|So|Now|Tell me,|Please tell|Excuse|Quick)|请问|谢谢|那么|你好|问一下", question)
+
+
+def candidates(scene, seed):
+    """Questions worth showing about a scene: one turn, no thought, one a task and language."""
+    out = {}
+    for n in range(12):
+        for c in conversations(random.Random(f"{seed} {n}"), scene):
+            if len(c.turns) == 1 and not c.thinking and clean(c.turns[0][0]):
+                out.setdefault((c.language, c.task), c)
+    return list(out.values())
+
+
+def answered(server, path, conversation):
+    """The server's answer where it is right, else None."""
+    (question, expected), = conversation.turns
+    answer = server.converse(dict(questions=[question], thinking=False), [path])[0]
+    return answer if scoring.right(normal(answer), normal(expected), conversation.region) else None
+
+
+def proposals(server, folder, held):
+    """By kind: (number of right answers, scene, questions by language, answers), the best first."""
+    out = defaultdict(list)
+    for n, (kind, scene) in enumerate(held):
+        path = os.path.join(folder, f"{n}.png")
+        Image.fromarray(scene.pixels).save(path)
+        questions, answers = {"en": [], "zh": []}, {}
+        for c in candidates(scene, n):
+            answer = answered(server, path, c) if len(questions[c.language]) < SHOWN else None
+            if answer:
+                questions[c.language].append(c.turns[0][0])
+                answers[c.turns[0][0]] = answer
+        if all(questions.values()):
+            out[kind].append((len(answers), n, scene, questions, answers))
+    return {kind: sorted(found, key=lambda x: (-x[0], x[1])) for kind, found in out.items()}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--held", required=True, help="the folder that render/make.sh made with --held-out")
+    p.add_argument("--url", required=True)
+    p.add_argument("--out", required=True)
+    a = p.parse_args()
+    os.makedirs(a.out, exist_ok=True)
+    server, index, expected = Server(a.url, "demo", "demo-thinking", None), [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        found = proposals(server, folder, held_scenes(a.held))
+    for kind, (english, chinese) in TITLES.items():
+        for n, (right, _, scene, questions, answers) in enumerate(found.get(kind, [])[:EACH]):
+            name = f"{kind}-{n}.png"
+            Image.fromarray(scene.pixels).save(os.path.join(a.out, name), optimize=True)
+            index.append(dict(file=name, title=dict(en=english, zh=chinese), questions=questions))
+            expected[name] = answers
+            print(f"{name}: {right} questions by {scene.program}")
+    for name, value in (("index.json", index), ("sample_answers.json", expected)):
+        with open(os.path.join(a.out, name), "w", encoding="utf-8") as f:
+            json.dump(value, f, ensure_ascii=False, indent=2)
+            f.write("\n")
+
+
+if __name__ == "__main__":
+    main()

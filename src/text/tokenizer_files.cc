@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <memory>
+#include <new>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -25,8 +26,10 @@ class JsonFile {
  public:
   JsonFile(const fs::path& path, std::string code) : name_(path.filename().string()), code_(std::move(code)) {
     const std::string text = read_file(path, ErrorKind::kModel, code_, kMaxFileBytes);
-    if (parser_.allocate(text.size() + 1, kMaxJsonDepth) != simdjson::SUCCESS) fail("too large to be read");
-    const auto error = parser_.parse(text).get(root_);
+    auto error = parser_.allocate(text.size() + 1, kMaxJsonDepth);
+    if (!error) error = parser_.parse(text).get(root_);
+    // Little memory is no fault of the file: it is told like every other want of memory.
+    if (error == simdjson::MEMALLOC) throw std::bad_alloc();
     if (error) fail(fmt::format("expected valid JSON, found: {}", simdjson::error_message(error)));
   }
 

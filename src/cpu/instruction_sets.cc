@@ -28,6 +28,12 @@ bool has_avx_vnni() {
   return __builtin_cpu_supports("avx2") && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & kAvxVnni) != 0;
 }
 
+bool has_avx512_bf16() {
+  constexpr unsigned kAvx512Bf16 = 1u << 5;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return has_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & kAvx512Bf16) != 0;
+}
+
 // GCC 12's __builtin_cpu_supports does not know the tiles.
 bool has_amx() {
 #if defined(__linux__)
@@ -70,6 +76,7 @@ std::vector<InstructionSet> native_instruction_sets() {
     sets.push_back({"avx512", &avx512_kernels()});
     const bool vnni = __builtin_cpu_supports("avx512vnni");
     if (vnni) sets.push_back({"avx512-vnni", &avx512_vnni_kernels()});
+    if (vnni && has_avx512_bf16()) sets.push_back({"avx512-bf16", &avx512_bf16_kernels()});
     if (vnni && has_amx() && amx_granted()) sets.push_back({"amx", &amx_kernels()});
   }
 #endif

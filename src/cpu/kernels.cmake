@@ -18,11 +18,13 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     COMPILE_OPTIONS "${kernel_flags};-mavx2;-mfma;-mavxvnni")
   set_source_files_properties(${cpu_kernels}/avx512_vnni.cc PROPERTIES
     COMPILE_OPTIONS "${kernel_flags};${avx512_flags};-mavx512vnni")
+  set_source_files_properties(${cpu_kernels}/avx512_bf16.cc PROPERTIES
+    COMPILE_OPTIONS "${kernel_flags};${avx512_flags};-mavx512vnni;-mavx512bf16")
   set_source_files_properties(${cpu_kernels}/avx512.cc PROPERTIES COMPILE_OPTIONS "${kernel_flags};${avx512_flags}")
   set_source_files_properties(${cpu_kernels}/amx.cc PROPERTIES
     COMPILE_OPTIONS "${kernel_flags};${avx512_flags};-mavx512vnni;-mamx-tile;-mamx-bf16;-mamx-int8")
   list(APPEND cpu_sources ${cpu_kernels}/avx2.cc ${cpu_kernels}/avx_vnni.cc ${cpu_kernels}/avx512.cc
-       ${cpu_kernels}/avx512_vnni.cc ${cpu_kernels}/amx.cc)
+       ${cpu_kernels}/avx512_vnni.cc ${cpu_kernels}/avx512_bf16.cc ${cpu_kernels}/amx.cc)
 endif()
 add_library(qvl_cpu STATIC ${cpu_sources})
 target_link_libraries(qvl_cpu PUBLIC qvl_flags qvl_ops)

@@ -73,11 +73,11 @@ struct KernelTable {
   void (*put_tokens)(const PutTokensArgs&);
   void (*attention_int)(const IntAttentionArgs&);
 
-  // Where the set multiplies in bfloat16 (amx.inc), else null: inputs rounded to it, panels and pages of bfloat16 only.
+  // Where the set multiplies in bfloat16 (amx.inc, bf16_dots.inc), else null: inputs rounded to it, panels and pages of bfloat16 only.
   void (*product_bf16)(const ProductArgs&) = nullptr;
-  void (*attention_bf16)(const AttentionArgs&) = nullptr;
   // a[rows, lda] for product_bf16: packed_bytes(rows, columns) bytes; threads may take whole tiles of 16 rows each.
   void (*pack_bf16)(const float* a, int64_t lda, int64_t rows, int64_t columns, void* packed) = nullptr;
+  void (*attention_bf16)(const AttentionArgs&) = nullptr;  // amx.inc alone
 };
 
 inline constexpr int64_t packed_bytes(int64_t rows, int64_t columns) {
@@ -89,6 +89,7 @@ const KernelTable& avx2_kernels();
 const KernelTable& avx_vnni_kernels();
 const KernelTable& avx512_kernels();
 const KernelTable& avx512_vnni_kernels();
+const KernelTable& avx512_bf16_kernels();
 const KernelTable& amx_kernels();
 const KernelTable& vnni_emulated_kernels();
 const KernelTable& amx_emulated_kernels();

@@ -118,16 +118,11 @@ class CpuOps : public Ops {
     products_.run({&all, 1}, x, y, y_stride == 0 ? w.out_features : y_stride, finish);
   }
 
-  float* scratch(std::vector<float>& buffer, int64_t floats) {
-    if (buffer.size() < at(floats)) buffer.resize(at(floats));
-    return buffer.data();
-  }
-
   const KernelTable& table_;
   ThreadPool& pool_;
   cpu::CpuProducts products_;
   cpu::CpuAttention attention_;
-  std::vector<float> expert_x_, expert_wide_, expert_inner_, expert_y_;
+  Scratch expert_x_, expert_wide_, expert_inner_, expert_y_;
 };
 
 // Rows are gathered by expert, so that one round of the threads serves all experts' products.
@@ -147,10 +142,10 @@ void CpuOps::experts_add(const PackedExperts& experts, const float* x, int64_t r
   std::vector<int64_t> place(at(total));  // of each choice among the gathered rows
   for (int64_t i = 0; i < total; ++i) place[at(i)] = first[at(indices[i])]++;
 
-  float* const gathered = scratch(expert_x_, total * hidden);
-  float* const wide = scratch(expert_wide_, total * 2 * inner);
-  float* const narrow = scratch(expert_inner_, total * inner);
-  float* const result = scratch(expert_y_, total * hidden);
+  float* const gathered = expert_x_.grow(total * hidden);
+  float* const wide = expert_wide_.grow(total * 2 * inner);
+  float* const narrow = expert_inner_.grow(total * inner);
+  float* const result = expert_y_.grow(total * hidden);
   by_rows(total, hidden, [&](int64_t begin, int64_t count) {
     for (int64_t i = begin; i < begin + count; ++i) {
       std::memcpy(gathered + place[at(i)] * hidden, x + i / per_token * hidden, at(hidden) * sizeof(float));

@@ -11,11 +11,6 @@ namespace {
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 
-float* grow(std::vector<float>& buffer, int64_t floats) {
-  if (buffer.size() < at(floats)) buffer.resize(at(floats));
-  return buffer.data();
-}
-
 }  // namespace
 
 struct LanguageModel::Layer {
@@ -134,7 +129,7 @@ void LanguageModel::attention(const Layer& layer, int index, const Batch& batch,
   const int heads = config_.num_attention_heads, kv_heads = config_.num_key_value_heads;
   const int64_t width = (heads + 2 * kv_heads) * d;
   const auto eps = static_cast<float>(config_.rms_norm_eps);
-  float* const qkv = grow(qkv_, rows * width);
+  float* const qkv = qkv_.grow(rows * width);
   ops_.linear(*layer.qk, normed_.data(), rows, qkv, Activation::kNone, width);
   float* const k = qkv + heads * d;
   float* const v = k + kv_heads * d;
@@ -142,7 +137,7 @@ void LanguageModel::attention(const Layer& layer, int index, const Batch& batch,
   ops_.norm_rope(qkv, rows, width, heads, config_.head_dim, layer.q_norm.data(), eps, cos_.data(), sin_.data());
   ops_.norm_rope(k, rows, width, kv_heads, config_.head_dim, layer.k_norm.data(), eps, cos_.data(), sin_.data());
   ops_.kv_write(cache, index, k, v, width, batch.sequences);
-  float* const out = grow(inner_, rows * heads * d);
+  float* const out = inner_.grow(rows * heads * d);
   ops_.paged_attention(cache, index, qkv, width, heads, 1.0f / std::sqrt(static_cast<float>(d)), batch.sequences, out);
   ops_.linear_add(*layer.o_proj, out, rows, x_.data());
 }
@@ -150,16 +145,16 @@ void LanguageModel::attention(const Layer& layer, int index, const Batch& batch,
 void LanguageModel::mlp(const Layer& layer, int index, int64_t rows, const ForwardTrace* trace) {
   if (layer.router == nullptr) {
     const int64_t inner = config_.intermediate_size;
-    ops_.linear(*layer.gate_up, normed_.data(), rows, grow(wide_, rows * 2 * inner));
-    ops_.swiglu(wide_.data(), rows, inner, grow(inner_, rows * inner));
+    ops_.linear(*layer.gate_up, normed_.data(), rows, wide_.grow(rows * 2 * inner));
+    ops_.swiglu(wide_.data(), rows, inner, inner_.grow(rows * inner));
     ops_.linear_add(*layer.down, inner_.data(), rows, x_.data());
     return;
   }
   const MoeConfig& moe = *config_.moe;
   const int per_token = moe.num_experts_per_tok;
-  ops_.linear(*layer.router, normed_.data(), rows, grow(router_, rows * moe.num_experts));
+  ops_.linear(*layer.router, normed_.data(), rows, router_.grow(rows * moe.num_experts));
   expert_indices_.resize(at(rows * per_token));
-  grow(expert_weights_, rows * per_token);
+  expert_weights_.grow(rows * per_token);
   for (int64_t r = 0; r < rows; ++r) {
     choose_experts(router_.data() + r * moe.num_experts, moe.num_experts, per_token, expert_indices_.data() + r * per_token,
                    expert_weights_.data() + r * per_token);
@@ -173,8 +168,8 @@ std::span<const float> LanguageModel::forward(const Batch& batch, KvCache& cache
   const int64_t rows = batch.rows(), h = config_.hidden_size;
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   mrope_.fill(batch.positions, cos_, sin_);
-  grow(x_, rows * h);
-  grow(normed_, rows * h);
+  x_.grow(rows * h);
+  normed_.grow(rows * h);
   ops_.gather_rows(*embed_tokens_, batch.token_ids, x_.data());
   scatter_visuals(batch);
   if (trace != nullptr && trace->embeds) trace->embeds(x_.data());
@@ -197,7 +192,7 @@ std::span<const float> LanguageModel::forward(const Batch& batch, KvCache& cache
   for (int64_t i = 0; i < wanted; ++i) {
     ops_.rms_norm(x_.data() + batch.logit_rows[at(i)] * h, 1, h, norm_.data(), eps, normed_.data() + i * h);
   }
-  grow(logits_, wanted * config_.vocab_size);
+  logits_.grow(wanted * config_.vocab_size);
   ops_.linear(lm_head_ != nullptr ? *lm_head_ : *embed_tokens_, normed_.data(), wanted, logits_.data());
   return {logits_.data(), at(wanted * config_.vocab_size)};
 }

@@ -96,7 +96,8 @@ class LanguageModel {
   std::vector<float> norm_;
   std::vector<Layer> layers_;
   // Scratch of one pass, grown to the largest batch seen.
-  std::vector<float> x_, normed_, qkv_, wide_, inner_, router_, expert_weights_, cos_, sin_, logits_;
+  std::vector<float> cos_, sin_;
+  Scratch x_, normed_, qkv_, wide_, inner_, router_, expert_weights_, logits_;
   std::vector<int32_t> expert_indices_;
 };
 

@@ -139,9 +139,9 @@ VisionTower::Run::Run(VisionTower& tower, const Grid& grid, std::span<const floa
             patches.size());
   const int64_t d = tower.config_.hidden_size, patches_count = grid.patches();
   features_.tokens = patches_count / tower.config_.merge_unit();
-  x_.resize(at(patches_count * d));
-  qkv_.resize(at(patches_count * 3 * d));
-  attention_.resize(at(patches_count * d));
+  x_.grow(patches_count * d);
+  qkv_.grow(patches_count * 3 * d);
+  attention_.grow(patches_count * d);
   positions_ = tower.position_embedding(grid.h, grid.w);
   // Angles: the row's frequencies, then the column's (spec 5.3), the same for every frame.
   const int quarter = tower.config_.hidden_size / tower.config_.num_heads / 4;
@@ -247,7 +247,7 @@ void VisionTower::embed(Run& run, int64_t first, int64_t rows) {
 void VisionTower::qkv(Run& run, const Block& block, int64_t first, int64_t rows) {
   const int64_t d = config_.hidden_size;
   const int heads = config_.num_heads, dim = config_.hidden_size / heads;
-  norm_.resize(at(rows * d));
+  norm_.grow(rows * d);
   ops_.layer_norm(run.x_.data() + first * d, rows, d, block.norm1_weight.data(), block.norm1_bias.data(), kLayerNormEps, norm_.data());
   float* const out = run.qkv_.data() + first * 3 * d;
   ops_.linear(*block.qkv, norm_.data(), rows, out);
@@ -271,7 +271,7 @@ void VisionTower::attend(Run& run, int64_t first_group, int64_t groups, int firs
   }
   // The heads by themselves are what the op takes for all heads of a narrower tower.
   const int64_t width = int64_t{heads} * dim;
-  heads_.resize(at(rows * 4 * width));
+  heads_.grow(rows * 4 * width);
   float* const narrow_out = heads_.data() + rows * 3 * width;
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t part = 0; part < 3; ++part) {
@@ -285,8 +285,8 @@ void VisionTower::attend(Run& run, int64_t first_group, int64_t groups, int firs
 void VisionTower::mlp(Run& run, const Block& block, int64_t first, int64_t rows) {
   const int64_t d = config_.hidden_size;
   float* const x = run.x_.data() + first * d;
-  norm_.resize(at(rows * d));
-  wide_.resize(at(rows * config_.intermediate_size));
+  norm_.grow(rows * d);
+  wide_.grow(rows * config_.intermediate_size);
   ops_.linear_add(*block.proj, run.attention_.data() + first * d, rows, x);
   ops_.layer_norm(x, rows, d, block.norm2_weight.data(), block.norm2_bias.data(), kLayerNormEps, norm_.data());
   ops_.linear(*block.fc1, norm_.data(), rows, wide_.data(), Activation::kGeluTanh);
@@ -298,8 +298,8 @@ void VisionTower::mlp(Run& run, const Block& block, int64_t first, int64_t rows)
 void VisionTower::merge(const Merger& merger, const float* x, int64_t rows, float* out) {
   const auto norm_width = static_cast<int64_t>(merger.norm_weight.size()), floats = rows * config_.hidden_size;
   const int64_t tokens = rows / config_.merge_unit();
-  norm_.resize(at(floats));
-  wide_.resize(at(floats));
+  norm_.grow(floats);
+  wide_.grow(floats);
   ops_.layer_norm(x, floats / norm_width, norm_width, merger.norm_weight.data(), merger.norm_bias.data(), kLayerNormEps, norm_.data());
   ops_.linear(*merger.fc1, norm_.data(), tokens, wide_.data(), Activation::kGeluErf);
   ops_.linear(*merger.fc2, wide_.data(), tokens, out);
@@ -310,7 +310,7 @@ VisionFeatures VisionTower::forward(const Grid& grid, std::span<const float> pat
   for (int told = 0; !run.done();) {
     run.step();
     if (run.blocks() == told) continue;
-    if (trace) trace(told, run.hidden().data(), grid.patches());
+    if (trace) trace(told, run.hidden(), grid.patches());
     ++told;
   }
   return run.take();

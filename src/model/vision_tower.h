@@ -43,7 +43,7 @@ class VisionTower {
     void step(double attention_macs = 1e18);
     int blocks() const { return blocks_; }  // done, the patch embedding included
     VisionFeatures take() { return std::move(features_); }
-    const std::vector<float>& hidden() const { return x_; }
+    const float* hidden() const { return x_.data(); }
 
    private:
     friend class VisionTower;
@@ -59,7 +59,8 @@ class VisionTower {
     int64_t next_ = 0;  // of the stage: the first row, or head of head-major (group, head), that is missing
     int blocks_ = 0;
     std::vector<int> merges_;  // that follow the block at hand: of deepstack_mergers_, -1 for the main one
-    std::vector<float> positions_, x_, cos_, sin_, qkv_, attention_;
+    std::vector<float> positions_, cos_, sin_;
+    Scratch x_, qkv_, attention_;
     VisionFeatures features_;
   };
 
@@ -87,7 +88,7 @@ class VisionTower {
   std::vector<Block> blocks_;
   std::unique_ptr<Merger> merger_;
   std::vector<Merger> deepstack_mergers_;
-  std::vector<float> norm_, wide_, heads_;  // scratch of one piece
+  Scratch norm_, wide_, heads_;  // of one piece
 };
 
 // Bilinear source indices and weights of one axis: linspace(0, side - 1, n), corners aligned.

@@ -69,6 +69,26 @@ class Buffer {
   size_t size_ = 0;
 };
 
+// Room for intermediate results, as many floats as were asked for at most so far. Whole vectors of them never straddle two lines of
+// the cache, as those of a std::vector do.
+class Scratch {
+ public:
+  // Room for `floats`, uninitialised: what was there before is lost where it has to grow.
+  float* grow(int64_t floats) {
+    const size_t bytes = static_cast<size_t>(floats) * sizeof(float);
+    if (buffer_.size() < bytes) {
+      buffer_ = Buffer();
+      buffer_ = Buffer(bytes);
+    }
+    return data();
+  }
+  float* data() { return buffer_.as<float>(); }
+  const float* data() const { return buffer_.as<float>(); }
+
+ private:
+  Buffer buffer_;
+};
+
 // Buffers cut from few large ones, so that those too small for huge pages of their own lie in huge pages as well. Zeros.
 // One thread allocates; what it gave may be freed anywhere.
 class BufferArena {

@@ -74,7 +74,7 @@ class ServerRows:
     def good(self, kind):
         content = "hi"
         if kind == "picture":
-            image = (program.ROOT / "models/demo/samples/objects-09.png").read_bytes()
+            image = (program.ROOT / "models/demo/samples/shapes.png").read_bytes()
             import base64
             url = "data:image/png;base64," + base64.b64encode(image).decode()
             content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "How many circles?"}]

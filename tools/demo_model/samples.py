@@ -6,7 +6,8 @@ questions about them those that a checkpoint answers right.
     build/release/qwen3vl serve --port 7870 --precision float32 &               # and so on, a port for each of bfloat16, int8, int4
     python3 tools/demo_model/samples.py --held build/demo_shown --out build/samples --url http://127.0.0.1:7870/v1 http://127.0.0.1:7871/v1 ...
 
-Questions are taken together only if every server answers each of them right in every order, without and with thinking.
+Questions are taken together only if every server answers each of them right in every order; those about sums with
+thinking, too, which is all that the demo model was taught to think about.
 build/samples then holds PNGs and index.json as models/demo/samples has them, and sample_answers.json as tests/e2e has it. Look at
 them and choose.
 """
@@ -62,13 +63,13 @@ def answers_right(server, path, conversations, thinking):
     return answers if fine else None
 
 
-def chosen(servers, path, candidates):
-    """Questions that every server answers right in every order, and the first one's answers to them."""
+def chosen(servers, path, candidates, modes):
+    """Questions that every server answers right in every order, in these modes (with thinking or not), and the first one's answers to them."""
     fine = [c for c in candidates if answers_right(servers[0], path, [c], False)]
     for size in range(min(SHOWN, len(fine)), 0, -1):
         for some in itertools.islice(itertools.combinations(fine, size), TRIED):
             orders = list(itertools.permutations(some))
-            if all(answers_right(s, path, o, thinking) for s in servers for thinking in (False, True) for o in orders):
+            if all(answers_right(s, path, o, thinking) for s in servers for thinking in modes for o in orders):
                 return some, dict(zip([c.turns[0][0] for c in some], answers_right(servers[0], path, some, False)))
     return (), {}
 
@@ -79,9 +80,9 @@ def proposals(servers, folder, held):
     for n, (kind, scene) in enumerate(held):
         path = os.path.join(folder, f"{n}.png")
         Image.fromarray(scene.pixels).save(path)
-        questions, answers, offered = {}, {}, candidates(scene, n)
+        questions, answers, offered, modes = {}, {}, candidates(scene, n), (False, True) if kind == "sums" else (False,)
         for language in ("en", "zh"):
-            some, given = chosen(servers, path, [c for c in offered if c.language == language])
+            some, given = chosen(servers, path, [c for c in offered if c.language == language], modes)
             questions[language] = [c.turns[0][0] for c in some]
             answers.update(given)
         if all(questions.values()):

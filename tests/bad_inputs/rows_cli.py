@@ -14,7 +14,7 @@ from program import ROOT, Failure, Server, child_environment, die_with_parent, r
 from rows_model import failed_cleanly
 
 DEMO = ROOT / "models/demo"
-PICTURE = DEMO / "samples/objects-09.png"
+PICTURE = DEMO / "samples/shapes.png"
 
 
 class Context:

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 export const key = 'sesame-open-1234567890'
-export const picture = 'models/demo/samples/objects-09.png'
+export const picture = 'models/demo/samples/shapes.png'
 export const base64 = readFileSync(picture).toString('base64')
 export const question = 'How many objects can you see in the picture?'
-export const seen = 'There are 2 objects.'
+export const seen = 'There are 3 objects.'
 export const greeting = 'Hello! I am a tiny Qwen3-VL style demo model. I can look at simple pictures and answer questions about them.'
 
 const tests = []

@@ -140,7 +140,7 @@ def check_engine(binary, engine, model, picture, report):
         status, error = ask(front.url, model, [{"type": "image_url", "image_url": {"url": "http://127.0.0.1/a.png"}}])
         expect(status == 400 and "remote_media_disabled" in error, f"a URL got through: {status} {error[:300]}")
         if picture:
-            data = base64.b64encode((DEMO / "samples/objects-09.png").read_bytes()).decode()
+            data = base64.b64encode((DEMO / "samples/shapes.png").read_bytes()).decode()
             parts = [{"type": "image_url", "image_url": {"url": "data:image/png;base64," + data}},
                      {"type": "text", "text": "How many objects can you see in the picture?"}]
             seen, _, _ = joined(ask(engine.url, model, parts, stream=True)[1])

@@ -27,7 +27,7 @@ with client.messages.stream(**ask) as stream:
     assert stream.get_final_message().usage.output_tokens == message.usage.output_tokens
 
 seen = client.messages.create(**{**ask, "messages": [{"role": "user", "content": [image, text]}]})
-assert seen.content[0].text == "There are 2 objects.", seen
+assert seen.content[0].text == "There are 3 objects.", seen
 
 thinking = {"model": "demo-thinking", "max_tokens": 400, "thinking": {"type": "enabled", "budget_tokens": 200}}
 with client.messages.stream(**thinking, messages=[{"role": "user", "content": "What is 2 + 2?"}]) as stream:

@@ -30,7 +30,7 @@ content = [{"type": "image_url", "image_url": {"url": data_uri}}, {"type": "text
 answer = client.chat.completions.create(model="demo", messages=[{"role": "user", "content": content}], tools=[tool])
 assert answer.choices[0].message.content, answer
 answer = client.chat.completions.create(model="demo", messages=[{"role": "user", "content": content}])
-assert answer.choices[0].message.content == "There are 2 objects.", answer
+assert answer.choices[0].message.content == "There are 3 objects.", answer
 
 assert client.responses.create(model="demo", input="Hello").output_text == greeting
 with client.responses.stream(model="demo", input="Hello") as stream:

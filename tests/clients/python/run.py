@@ -16,7 +16,7 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 KEY = "sesame-open-1234567890"
-PICTURE = ROOT / "models/demo/samples/objects-09.png"
+PICTURE = ROOT / "models/demo/samples/shapes.png"
 
 
 def start(binary):

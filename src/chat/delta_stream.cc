@@ -73,7 +73,7 @@ DeltaStream::Item DeltaStream::last(const TokenStream::Item& item) {
       break;
   }
   if (outcome.end == AnswerEnd::kError) {
-    outcome.error.emplace(ErrorKind::kInternal, item.error_code, item.error_message);
+    outcome.error.emplace(item.error_kind, item.error_code, item.error_message);
   } else if (parser_.stopped()) {
     outcome.end = AnswerEnd::kStop;
     outcome.stop_text = parser_.stop_text();

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/hash.h"
 #include "engine/sampling_params.h"
 #include "media/preprocess.h"
@@ -70,6 +71,7 @@ class TokenStream {
     FinishReason finish = FinishReason::kStop;  // kDone
     std::string error_code, error_message;      // kDone with kError
     RequestStats stats;                         // kDone
+    ErrorKind error_kind = ErrorKind::kInternal;  // kDone with kError: kInvalidRequest where the request itself is at fault
   };
 
   virtual ~TokenStream() = default;

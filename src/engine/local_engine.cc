@@ -93,7 +93,8 @@ class LocalEngine : public Engine {
   TokenEvent sample(Sequence& s, std::span<const float> logits);
   bool is_stop(const Sequence& s, int32_t id) const;
   std::vector<int32_t> banned(const Sequence& s) const;
-  void finish(Sequence& s, FinishReason reason, const std::string& code = "", const std::string& message = "");
+  void finish(Sequence& s, FinishReason reason, const std::string& code = "", const std::string& message = "",
+              ErrorKind kind = ErrorKind::kInternal);
 
   const EngineOptions options_;
   const int32_t pages_;
@@ -319,7 +320,8 @@ void LocalEngine::record_times(const StepPlan& plan, double ms) {
 void LocalEngine::fail(Sequence& s, const std::exception& e) {
   log_error("engine: request {}: {}", s.id, e.what());
   if (const auto* error = dynamic_cast<const Error*>(&e)) {
-    finish(s, FinishReason::kError, error->code, error->what());
+    // The request's own fault: a grammar that proves too complex.
+    finish(s, FinishReason::kError, error->code, error->what(), error->kind == ErrorKind::kInvalidRequest ? error->kind : ErrorKind::kInternal);
   } else if (dynamic_cast<const std::bad_alloc*>(&e) != nullptr) {
     finish(s, FinishReason::kError, "insufficient_memory", "not enough memory for this request");
   } else {
@@ -472,7 +474,7 @@ bool LocalEngine::choose_token(Sequence& s, std::span<const float> logits) {
   return false;
 }
 
-void LocalEngine::finish(Sequence& s, FinishReason reason, const std::string& code, const std::string& message) {
+void LocalEngine::finish(Sequence& s, FinishReason reason, const std::string& code, const std::string& message, ErrorKind kind) {
   const auto now = Clock::now();
   const auto began = s.admitted == Clock::time_point{} ? now : s.admitted;
   s.stats.queue_ms = ms_between(s.submitted, began);
@@ -482,7 +484,7 @@ void LocalEngine::finish(Sequence& s, FinishReason reason, const std::string& co
   --unfinished_;
   publish_stats();
   sequence->stream->push({.kind = TokenStream::Item::Kind::kDone, .token = {}, .finish = reason, .error_code = code,
-                          .error_message = message, .stats = sequence->stats});
+                          .error_message = message, .stats = sequence->stats, .error_kind = kind});
 }
 
 }  // namespace

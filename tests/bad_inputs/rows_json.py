@@ -190,6 +190,8 @@ RECIPES = {
     "JSO-056": schema({"type": "string", "pattern": "(" * 60000}),
     "JSO-058": schema({"enum": [str(i) for i in range(100000)]}),
     "JSO-060": schema({"type": "string", "pattern": "a{1,1000000}"}),
+    "JSO-051q": body(user("hi", max_tokens=1000, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {
+        "type": "string", "pattern": "^((a{1,100}){1,100}){300}$"}}})),
     "JSO-063": body(user("hi", grammar="".join(f"r{i} ::= r{i + 1}\n" for i in range(5000)))),
     "JSO-066": many_schemas,
     "JSO-067": body('{"metadata":{"a":"' + "x" * (10 << 20) + '"},' + GOOD + "}"),

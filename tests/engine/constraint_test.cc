@@ -137,6 +137,8 @@ TEST_F(ConstraintTest, FailsAlone) {
   EXPECT_EQ(first.ids.size(), 4u);
   EXPECT_EQ(first.end.finish, FinishReason::kError);
   EXPECT_EQ(first.end.error_code, "grammar_too_complex");
+  EXPECT_EQ(first.end.error_kind, ErrorKind::kInvalidRequest);
+  EXPECT_EQ(second.end.error_kind, ErrorKind::kInternal);
   EXPECT_EQ(second.end.error_code, "internal_error");
   EXPECT_EQ(second.end.error_message.find("secret"), std::string::npos);
   EXPECT_EQ(third.end.error_code, "no_token_left");

@@ -6,6 +6,10 @@ list(APPEND cpu_sources ${cpu_kernels}/generic.cc ${cpu_kernels}/amx_emulated.cc
 # Without forwarding of single-use temporaries (ter): it computes all products of an unrolled loop before their sums, and what
 # does not fit the registers goes through memory.
 set(kernel_flags -O3 -fno-tree-ter -ffp-contract=fast -fno-math-errno -Wno-psabi -Wno-ignored-attributes -Wno-shadow)
+# Their memory is watched; checks of every vector's every operation would take the compiler hours.
+if(QVL_SANITIZE)
+  list(APPEND kernel_flags -O1 -fno-sanitize=undefined)
+endif()
 set_source_files_properties(${cpu_kernels}/generic.cc ${cpu_kernels}/amx_emulated.cc ${cpu_kernels}/vnni_emulated.cc PROPERTIES
   COMPILE_OPTIONS "${kernel_flags}")
 # Its search is plain loops over vectors; contraction stays off there, so that every machine gives the same blocks.

@@ -35,7 +35,7 @@ from program import Failure, Server, check_error_object  # noqa: E402
 SERVER_INTERFACES = ("http", "json", "sampling", "messages", "image")
 LIMIT_SECONDS = {"image": 15.0}
 SLOW_IDS = {"HTT-052", "HTT-057", "HTT-089", "JSO-020c", "JSO-033", "JSO-034", "JSO-067", "SAM-095", "SAM-078", "SAM-080",
-            "SAM-099", "JSO-049b", "JSO-049c", "JSO-049p", "JSO-051b", "JSO-051c", "JSO-058", "MES-029", "MES-051", "MES-068"}  # much to send, or much to answer: 15 s
+            "SAM-099", "JSO-058", "MES-029", "MES-051", "MES-068"}  # much to send, or much to answer: 15 s
 
 
 class Report:

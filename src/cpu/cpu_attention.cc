@@ -238,7 +238,7 @@ void CpuAttention::paged(const KvCache& cache, int layer, const float* q, int64_
       }
     }
     tasks = std::move(pieces);
-    if (parts_.size() < at(parts * part_floats)) parts_.resize(at(parts * part_floats));
+    parts_.grow(parts * part_floats);
   }
   const auto part_at = [&](int64_t index) {
     float* const p = parts_.data() + index * part_floats;
@@ -306,7 +306,7 @@ void CpuAttention::segments(const float* qkv, int64_t rows, int64_t segment_rows
   const int64_t head_bytes = pages * static_cast<int64_t>(shape.bytes);
   const int64_t together = std::clamp<int64_t>(kPagesBytes / head_bytes, 1, heads);
   // Zeroed: where a segment is no whole number of pages, the unused slots hold numbers all the same.
-  if (pages_.size() < at(together * head_bytes)) pages_ = Buffer(at(together * head_bytes), true);
+  pages_.grow(at(together * head_bytes), true);
   for (int64_t segment = 0; segment < rows; segment += segment_rows) {
     for (int64_t first_head = 0; first_head < heads; first_head += together) {
       const int64_t count = std::min(together, heads - first_head);

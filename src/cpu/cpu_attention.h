@@ -43,7 +43,7 @@ class CpuAttention {
   ThreadPool& pool_;
   const PageFormat plain_;  // of KvFormat::kPlain and of the vision tower
   Buffer pages_;            // the vision tower's
-  std::vector<float> parts_;  // of spans that several threads share
+  Scratch parts_;    // of spans that several threads share
 };
 
 }  // namespace qvl::cpu

@@ -6,24 +6,20 @@
 namespace qvl::cpu {
 namespace {
 
-constexpr int64_t kTileRows = 16;  // of the packed inputs of bfloat16 products
-constexpr int64_t kFewRows = 12;                          // that wait for the weights' memory
-constexpr int64_t kSideBySide = 12;                       // panels: two, three or four of them share a row's inputs
-constexpr int64_t kLeastBytes = int64_t{16} << 10;        // of weights that are worth a piece of work
+constexpr int64_t kTileRows = 16;                   // of the packed inputs of bfloat16 products
+constexpr int64_t kFewRows = 12;                    // that wait for the weights' memory
+constexpr int64_t kSideBySide = 12;                 // panels: two, three or four of them share a row's inputs
+constexpr int64_t kLeastBytes = int64_t{16} << 10;  // of weights that are worth a piece of work
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
 
 }  // namespace
 
-void CpuProducts::reserve(size_t bytes) {
-  if (inputs_.size() < bytes) inputs_ = Buffer(bytes);
-}
-
 const std::byte* CpuProducts::quantise(const float* x, int64_t rows, int64_t in, QuantFormat format) {
   constexpr int64_t kGrainElements = 16384;
   const int64_t block = table_.input_block_bytes[static_cast<int>(format)];
-  reserve(at((rows * block_count(in) + kInputSlack) * block));
+  inputs_.grow(at((rows * block_count(in) + kInputSlack) * block));
   pool_.parallel_for(rows, std::max<int64_t>(1, kGrainElements / in), [&](int64_t begin, int64_t end, int) {
     table_.quantize(x + begin * in, in, end - begin, in, format, inputs_.data() + begin * block, rows);
   });
@@ -36,7 +32,7 @@ const std::byte* CpuProducts::pack(std::span<const Group> groups, const float* x
   const int64_t tile_bytes = packed_bytes(kTileRows, in);
   int64_t total = 0;
   for (const Group& g : groups) total += packed_bytes(g.rows, in);
-  reserve(at(total));
+  inputs_.grow(at(total));
   std::byte* to = inputs_.data();
   for (const Group& g : groups) {
     const int64_t grain = std::max<int64_t>(1, kGrainElements / (kTileRows * in));

@@ -41,6 +41,13 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(size_t bytes, bool zero = false);
 
+  // Room for `bytes`: where it has to grow, what was there before is lost.
+  void grow(size_t bytes, bool zero = false) {
+    if (size_ >= bytes) return;
+    *this = Buffer();  // old and new need not fit at once
+    *this = Buffer(bytes, zero);
+  }
+
   // `bytes` of a buffer from `offset` on. The whole lives as long as any of its parts.
   static Buffer part(const std::shared_ptr<Buffer>& whole, size_t offset, size_t bytes);
 
@@ -75,11 +82,7 @@ class Scratch {
  public:
   // Room for `floats`, uninitialised: what was there before is lost where it has to grow.
   float* grow(int64_t floats) {
-    const size_t bytes = static_cast<size_t>(floats) * sizeof(float);
-    if (buffer_.size() < bytes) {
-      buffer_ = Buffer();
-      buffer_ = Buffer(bytes);
-    }
+    buffer_.grow(static_cast<size_t>(floats) * sizeof(float));
     return data();
   }
   float* data() { return buffer_.as<float>(); }

@@ -19,6 +19,14 @@ constexpr int kRoundShift = 32;
 int64_t inside(uint64_t gate) { return static_cast<int64_t>(gate & kInsideMask); }
 int64_t entered(uint64_t gate) { return static_cast<int64_t>(gate >> 16 & kEnteredMask); }
 
+constexpr uint64_t range_of(int64_t begin, int64_t end) { return static_cast<uint64_t>(begin) << 32 | static_cast<uint64_t>(end); }
+constexpr int64_t range_begin(uint64_t range) { return static_cast<int64_t>(range >> 32); }
+constexpr int64_t range_end(uint64_t range) { return static_cast<int64_t>(range & 0xFFFFFFFF); }
+constexpr int64_t left_in(uint64_t range) { return range_end(range) - range_begin(range); }
+constexpr int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
+// Half of what is left, in whole grains.
+constexpr int64_t half(int64_t left, int64_t grain) { return std::min(left, round_up((left + 1) / 2, grain)); }
+
 std::vector<int> allowed_cores() {
   std::vector<int> cores;
   cpu_set_t set;
@@ -79,6 +87,7 @@ ThreadPool::ThreadPool(int threads) {
     const auto all = cores.empty() ? static_cast<int>(std::thread::hardware_concurrency()) : static_cast<int>(cores.size());
     threads = std::max(1, std::min(all, quota_cores()));
   }
+  ranges_ = std::vector<Range>(static_cast<size_t>(threads));
   // With cores to spare the kernel places threads better than a fixed order would, beside other programs that pin as well.
   const bool pins = std::ssize(cores) == threads;
   for (int i = 1; i < threads; ++i) {
@@ -183,6 +192,55 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<
          begin = next_.fetch_add(grain, std::memory_order_relaxed)) {
       body(begin, std::min(begin + grain, count), thread);
     }
+  };
+  open(take_pieces);
+  call(0);
+  finish_round();
+}
+
+bool ThreadPool::take(int thread, int64_t grain, int64_t& begin, int64_t& end) {
+  auto& range = ranges_[static_cast<size_t>(thread)].value;
+  do {
+    for (uint64_t had = range.load(std::memory_order_relaxed); left_in(had) > 0;) {
+      begin = range_begin(had);
+      end = begin + half(left_in(had), grain);
+      if (range.compare_exchange_weak(had, range_of(end, range_end(had)), std::memory_order_relaxed)) return true;
+    }
+  } while (steal(thread, grain));
+  return false;
+}
+
+// A range's value says all about it, so it does not matter whether it changed and changed back.
+bool ThreadPool::steal(int thread, int64_t grain) {
+  while (true) {
+    Range* victim = nullptr;
+    uint64_t had = 0;
+    for (Range& range : ranges_) {
+      const uint64_t value = range.value.load(std::memory_order_relaxed);
+      if (left_in(value) > left_in(had)) victim = &range, had = value;
+    }
+    if (victim == nullptr) return false;
+    const int64_t end = range_end(had), middle = end - half(left_in(had), grain);
+    if (victim->value.compare_exchange_strong(had, range_of(range_begin(had), middle), std::memory_order_relaxed)) {
+      ranges_[static_cast<size_t>(thread)].value.store(range_of(middle, end), std::memory_order_relaxed);
+      return true;
+    }
+  }
+}
+
+void ThreadPool::parallel_ranges(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body) {
+  if (count <= 0) return;
+  grain = std::max<int64_t>(grain, 1);
+  if (count <= grain || workers_.empty()) {
+    body(0, count, 0);
+    return;
+  }
+  const auto start = [&](int64_t thread) { return std::min(count, round_up(count * thread / size(), grain)); };
+  for (int thread = 0; thread < size(); ++thread) {
+    ranges_[static_cast<size_t>(thread)].value.store(range_of(start(thread), start(thread + 1)), std::memory_order_relaxed);
+  }
+  const std::function<void(int)> take_pieces = [&](int thread) {
+    for (int64_t begin = 0, end = 0; take(thread, grain, begin, end);) body(begin, end, thread);
   };
   open(take_pieces);
   call(0);

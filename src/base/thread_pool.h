@@ -31,6 +31,10 @@ class ThreadPool {
   void run(const std::function<void(int thread)>& body);
   // Splits [0, count) into pieces of `grain` that threads take as they come free; body(begin, end, thread).
   void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body);
+  // Splits [0, count) into one range for each thread. A thread walks through its own, half of what is left at a time and at least `grain`,
+  // so that it reads one long way through memory, and then goes on with half of what another has left. body(begin, end, thread).
+  // count < 2^32.
+  void parallel_ranges(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body);
 
  private:
   // How long one thread spins before it sleeps: to the full as long as that bridges the gaps between two ops, hardly at all
@@ -54,6 +58,15 @@ class ThreadPool {
   void finish_round();
   void call(int thread) noexcept;
 
+  // Of parallel_ranges and of one thread, what nobody took: its begin in the upper half, its end in the lower.
+  struct alignas(64) Range {
+    std::atomic<uint64_t> value{0};
+  };
+  // A piece of the thread's own range, which is filled from another's when it is empty; false where nothing is left.
+  bool take(int thread, int64_t grain, int64_t& begin, int64_t& end);
+  bool steal(int thread, int64_t grain);
+
+  std::vector<Range> ranges_;  // of each thread
   std::vector<std::thread> workers_;
   const std::function<void(int)>* body_ = nullptr;  // valid while the gate is open or somebody is inside
   alignas(64) std::atomic<uint32_t> round_{0};      // what sleeping workers watch

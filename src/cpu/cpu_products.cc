@@ -9,10 +9,9 @@ namespace {
 constexpr int64_t kTileRows = 16;                   // of the packed inputs of bfloat16 products
 constexpr int64_t kFewRows = 12;                    // that wait for the weights' memory
 constexpr int64_t kSideBySide = 12;                 // panels: two, three or four of them share a row's inputs
-constexpr int64_t kLeastBytes = int64_t{16} << 10;  // of weights that are worth a piece of work
+constexpr int64_t kLeastBytes = int64_t{64} << 10;  // of weights that are worth a piece of work
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
-int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
 
 }  // namespace
 
@@ -81,25 +80,15 @@ void CpuProducts::run(std::span<const Group> groups, const float* x, float* y, i
     if (inputs != nullptr) next += quantised ? g.rows * table_.input_block_bytes[static_cast<int>(quant_format(first.format))] : packed_bytes(g.rows, in);
   }
   const auto count = static_cast<int64_t>(groups.size());
-  split(panels * count, total > kFewRows ? kSideBySide : std::max<int64_t>(1, kLeastBytes / static_cast<int64_t>(first.panels.size() / at(panels))));
-  pool_.parallel_for(std::ssize(pieces_), 1, [&](int64_t begin, int64_t end, int) {
+  const int64_t least = total > kFewRows ? kSideBySide : std::max<int64_t>(1, kLeastBytes / static_cast<int64_t>(first.panels.size() / at(panels)));
+  pool_.parallel_ranges(panels * count, least, [&](int64_t begin, int64_t end, int) {
     // Panels of all groups are counted through.
-    const int64_t last = pieces_[at(end - 1)];
-    for (int64_t from = begin == 0 ? 0 : pieces_[at(begin - 1)]; from < last;) {
-      const int64_t group = from / panels, to = std::min(last, (group + 1) * panels);
+    for (int64_t from = begin; from < end;) {
+      const int64_t group = from / panels, to = std::min(end, (group + 1) * panels);
       run_panels(groups[at(group)], inputs_of[at(group)], total, x, y, ldy, finish, from - group * panels, to - group * panels);
       from = to;
     }
   });
-}
-
-// Ever smaller pieces, so that each thread reads long ways through memory and all finish together, however fast each of them is.
-void CpuProducts::split(int64_t panels, int64_t least) {
-  pieces_.clear();
-  for (int64_t end = 0; end < panels;) {
-    end = std::min(panels, end + round_up(std::max<int64_t>(1, (panels - end) / (2 * pool_.size())), least));
-    pieces_.push_back(end);
-  }
 }
 
 }  // namespace qvl::cpu

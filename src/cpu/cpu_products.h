@@ -30,14 +30,11 @@ class CpuProducts {
   const std::byte* pack(std::span<const Group> groups, const float* x, int64_t in);
   void run_panels(const Group& group, const std::byte* inputs, int64_t total, const float* x, float* y, int64_t ldy,
                   Finish finish, int64_t begin, int64_t end) const;
-  // pieces_ of at least `least` panels, and multiples of it.
-  void split(int64_t panels, int64_t least);
 
   const KernelTable& table_;
   ThreadPool& pool_;
   const bool rounds_;
   Buffer inputs_;
-  std::vector<int64_t> pieces_;  // of the product that runs: where each ends
 };
 
 }  // namespace qvl::cpu

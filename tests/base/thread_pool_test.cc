@@ -17,10 +17,12 @@ TEST(ThreadPool, EveryIndexOnce) {
     for (const int64_t count : {0, 1, 2, 7, 1000}) {
       for (const int64_t grain : {1, 3, 2000}) {
         std::vector<std::atomic<int>> hits(static_cast<size_t>(count));
-        pool.parallel_for(count, grain, [&](int64_t begin, int64_t end, int) {
+        const auto hit = [&](int64_t begin, int64_t end, int) {
           for (int64_t i = begin; i < end; ++i) ++hits[static_cast<size_t>(i)];
-        });
-        for (const auto& h : hits) EXPECT_EQ(h, 1);
+        };
+        pool.parallel_for(count, grain, hit);
+        pool.parallel_ranges(count, grain, hit);
+        for (const auto& h : hits) EXPECT_EQ(h, 2);
       }
     }
   }
@@ -56,8 +58,8 @@ TEST(ThreadPool, AnExceptionComesOutOnceAllHaveEnded) {
   }
 }
 
-// Rounds of both kinds in any order, so short that workers come late to most: nobody misses a run() or enters one twice, and
-// every index of a parallel_for is taken once.
+// Rounds of all kinds in any order, so short that workers come late to most: nobody misses a run() or enters one twice, and
+// every index of the others is taken once.
 TEST(ThreadPool, RoundsThatFollowEachOtherAtOnce) {
   ThreadPool pool(4);
   std::vector<int> runs(4);
@@ -67,25 +69,29 @@ TEST(ThreadPool, RoundsThatFollowEachOtherAtOnce) {
       pool.run([&](int thread) { ++runs[static_cast<size_t>(thread)]; });
     } else {
       std::atomic<int64_t> indices{0};
-      pool.parallel_for(7, 1 + i % 2, [&](int64_t begin, int64_t end, int) {
+      const auto add = [&](int64_t begin, int64_t end, int) {
         for (int64_t k = begin; k < end; ++k) indices += k;
-      });
+      };
+      pool.parallel_for(7, 1 + i % 2, add);
+      pool.parallel_ranges(30, 1 + i % 2, add);
       sum += indices;
     }
   }
   EXPECT_EQ(runs, (std::vector<int>(4, 1000)));
-  EXPECT_EQ(sum, 2000 * 21);
+  EXPECT_EQ(sum, 2000 * (21 + 435));
 }
 
-// What the pieces wrote is there when parallel_for returns, without atomics: a sanitizer sees it if not.
+// What the pieces wrote is there when a round is over, without atomics: a sanitizer sees it if not.
 TEST(ThreadPool, TheCallerSeesWhatWasWritten) {
   ThreadPool pool(3);
   std::vector<int> values(500);
   for (int round = 1; round <= 400; ++round) {
-    pool.parallel_for(std::ssize(values), 10, [&](int64_t begin, int64_t end, int) {
+    const auto add = [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) values[static_cast<size_t>(i)] += round;
-    });
-    ASSERT_EQ(std::accumulate(values.begin(), values.end(), 0), 500 * round * (round + 1) / 2);
+    };
+    pool.parallel_for(std::ssize(values), 10, add);
+    pool.parallel_ranges(std::ssize(values), 10, add);
+    ASSERT_EQ(std::accumulate(values.begin(), values.end(), 0), 500 * round * (round + 1));
   }
 }
 
@@ -113,6 +119,23 @@ TEST(ThreadPool, PiecesGoToWhoeverIsFree) {
     ++done;
   });
   EXPECT_EQ(done_at_end_of_first, 99);
+}
+
+// Pieces are halves of what is left, in whole grains; a thread that is held up by one is relieved of all the others.
+TEST(ThreadPool, RangesOfAThreadThatIsHeldUpAreTaken) {
+  ThreadPool pool(2);
+  pool.run([](int) {});
+  std::atomic<int64_t> done{0};
+  pool.parallel_ranges(1000, 10, [&](int64_t begin, int64_t end, int) {
+    EXPECT_TRUE(begin % 10 == 0 && end % 10 == 0 && end - begin <= 250);
+    if (begin == 0) {
+      const int64_t others = 1000 - (end - begin);
+      for (int i = 0; i < 2000 && done < others; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      EXPECT_EQ(done, others);
+    }
+    done += end - begin;
+  });
+  EXPECT_EQ(done, 1000);
 }
 
 TEST(ThreadPool, IdlePoolsComeAndGo) {

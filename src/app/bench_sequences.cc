@@ -17,6 +17,8 @@ namespace {
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 
+constexpr BestOf kBest = {.count = 20, .within = 0, .outputs = 0};  // the family's top_k
+
 void check_room(size_t bytes, int batch, int64_t tokens) {
   const auto machine = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   const double left = machine - resident_bytes();
@@ -84,7 +86,7 @@ void BenchSequences::prefill(int64_t tokens, const BenchPicture& picture) {
     }
     const int64_t from = std::max(begin, picture.begin), to = std::min(begin + count, picture.begin + visual);
     if (from < to) batch.visuals = {{from - begin, to - from, picture.features, from - picture.begin}};
-    if (begin + count == tokens) batch.logit_rows = {count - 1};
+    if (begin + count == tokens) batch.logit_rows = {count - 1}, batch.best = {kBest};
     batch.sequences = {{.row_begin = 0, .rows = count, .past = length_, .pages = pages_[0]}};
     run(batch, count);
   }
@@ -98,6 +100,7 @@ void BenchSequences::decode_step() {
   for (int s = 0; s < batch_; ++s) {
     batch.token_ids.push_back(static_cast<int32_t>((length_ * 7919 + s * 104729) % model_.config.text.vocab_size));
     batch.logit_rows.push_back(s);
+    batch.best.push_back(kBest);
     batch.sequences.push_back({.row_begin = s, .rows = 1, .past = length_, .pages = pages_[at(s)]});
   }
   run(batch, 1);

@@ -40,6 +40,12 @@ class CpuOps : public Ops {
     product(cpu::cast(w), x, rows, y, y_stride, kFinish[static_cast<int>(activation)]);
   }
 
+  void linear_best(const Linear& w, const float* x, int64_t rows, float* y, std::span<const BestOf> best) override {
+    const auto& matrix = cpu::cast(w);
+    if (matrix.format == cpu::PanelFormat::kHalves) return products_.run_halves(matrix, x, rows, y, w.out_features, best);
+    linear(w, x, rows, y, Activation::kNone, 0);
+  }
+
   void linear_add(const Linear& w, const float* x, int64_t rows, float* y) override {
     product(cpu::cast(w), x, rows, y, 0, Finish::kAdd);
   }
@@ -48,6 +54,10 @@ class CpuOps : public Ops {
     const auto& w = cpu::cast(table);
     pool_.parallel_for(static_cast<int64_t>(ids.size()), 16, [&](int64_t begin, int64_t end, int) {
       for (int64_t r = begin; r < end; ++r) {
+        if (w.format == cpu::PanelFormat::kHalves) {
+          cpu::dequantise_halves(w.panels.data(), w.out_features, w.in_features, ids[at(r)], y + r * w.in_features);
+          continue;
+        }
         if (cpu::is_quantised(w.format)) {
           cpu::dequantise_row(w.panels.data(), cpu::quant_format(w.format), w.in_features, ids[at(r)], y + r * w.in_features);
           continue;
@@ -114,6 +124,10 @@ class CpuOps : public Ops {
   }
 
   void product(const CpuLinear& w, const float* x, int64_t rows, float* y, int64_t y_stride, Finish finish) {
+    if (w.format == cpu::PanelFormat::kHalves) {
+      QVL_CHECK(finish == Finish::kStore, "a matrix in halves serves linear() without an activation");
+      return products_.run_halves(w, x, rows, y, y_stride == 0 ? w.out_features : y_stride, {});
+    }
     const cpu::CpuProducts::Group all = {&w, 0, rows};
     products_.run({&all, 1}, x, y, y_stride == 0 ? w.out_features : y_stride, finish);
   }

@@ -1,4 +1,4 @@
-// A matrix as the CPU backend holds it: panels of 16 outputs in one of four formats. Data only.
+// A matrix as the CPU backend holds it: panels of 16 outputs in one of five formats. Data only.
 #pragma once
 
 #include <utility>
@@ -10,9 +10,10 @@
 
 namespace qvl::cpu {
 
-enum class PanelFormat : uint32_t { kFloat32 = 0, kBFloat16 = 1, kInt8 = 2, kInt4 = 3 };
+enum class PanelFormat : uint32_t { kFloat32 = 0, kBFloat16 = 1, kInt8 = 2, kInt4 = 3, kHalves = 4 };
 
-inline bool is_quantised(PanelFormat format) { return format >= PanelFormat::kInt8; }
+// int4 or int8 as a whole, for product_quant.
+inline bool is_quantised(PanelFormat format) { return format == PanelFormat::kInt8 || format == PanelFormat::kInt4; }
 inline QuantFormat quant_format(PanelFormat format) {
   return format == PanelFormat::kInt4 ? QuantFormat::kInt4 : QuantFormat::kInt8;
 }
@@ -21,7 +22,11 @@ inline size_t panel_bytes(int64_t in, PanelFormat format) {
   return is_quantised(format) ? quant_panel_bytes(in, quant_format(format)) : panel_bytes(in, format == PanelFormat::kBFloat16);
 }
 
+// int8 in halves (quant.h): the upper ones of all panels, then the lower ones of all outputs.
+inline size_t high_bytes(int64_t out, int64_t in) { return static_cast<size_t>(panel_count(out) * block_count(in)) * sizeof(HighBlock); }
+
 inline size_t matrix_bytes(int64_t out, int64_t in, PanelFormat format) {
+  if (format == PanelFormat::kHalves) return high_bytes(out, in) + static_cast<size_t>(out * low_row_bytes(in));
   return static_cast<size_t>(panel_count(out)) * panel_bytes(in, format);
 }
 
@@ -30,7 +35,9 @@ struct CpuLinear : Linear {
   CpuLinear(int64_t out, int64_t in, PanelFormat panel_format, Buffer data)
       : Linear(out, in), format(panel_format), panels(std::move(data)) {}
   size_t packed_bytes() const override { return panels.size(); }
+  size_t best_bytes() const override { return format == PanelFormat::kHalves ? high_bytes(out_features, in_features) : panels.size(); }
   PackedMatrix packed() const override { return {static_cast<uint32_t>(format), {panels.data(), panels.size()}, bias}; }
+  const std::byte* lower_halves() const { return panels.data() + high_bytes(out_features, in_features); }
   bool bf16() const { return format == PanelFormat::kBFloat16; }
   PanelFormat format;
   Buffer panels;

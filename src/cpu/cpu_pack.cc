@@ -26,6 +26,7 @@ uint64_t mix(uint64_t x) {
 PanelFormat MatrixPacker::panel_format(bool stored_in_bf16, WeightFormat format) const {
   if (format == WeightFormat::kInt4) return PanelFormat::kInt4;
   if (format == WeightFormat::kInt8) return PanelFormat::kInt8;
+  if (format == WeightFormat::kInt8Halves) return PanelFormat::kHalves;
   return stored_in_bf16 || precision_ == Precision::kBFloat16 ? PanelFormat::kBFloat16 : PanelFormat::kFloat32;
 }
 
@@ -53,6 +54,13 @@ std::unique_ptr<Linear> MatrixPacker::pack(std::span<const ConstTensorView> part
   const PanelFormat panels = panel_format(in_bf16, format);
   auto linear = std::make_unique<CpuLinear>(out, in, panels, arena_.allocate(matrix_bytes(out, in, panels)));
   linear->bias.assign(bias.begin(), bias.end());
+  if (panels == PanelFormat::kHalves) {
+    QVL_CHECK(bias.empty(), "a matrix in halves has no bias");
+    pool_.parallel_for(panel_count(out), 1, [&](int64_t begin, int64_t end, int) {
+      quantise_halves(parts, begin, end, linear->panels.data(), linear->panels.data() + high_bytes(out, in));
+    });
+    return linear;
+  }
   if (!is_quantised(panels)) {
     pack_plain(parts, *linear);  // outputs that do not exist are the arena's zeros
     return linear;
@@ -65,7 +73,7 @@ std::unique_ptr<Linear> MatrixPacker::pack(std::span<const ConstTensorView> part
 
 std::unique_ptr<Linear> MatrixPacker::adopt(int64_t out, int64_t in, uint32_t layout, Buffer bytes,
                                             std::span<const float> bias) {
-  if (layout > static_cast<uint32_t>(PanelFormat::kInt4)) return nullptr;
+  if (layout > static_cast<uint32_t>(PanelFormat::kHalves)) return nullptr;
   const auto format = static_cast<PanelFormat>(layout);
   if (bytes.size() != matrix_bytes(out, in, format)) return nullptr;
   if (!bias.empty() && static_cast<int64_t>(bias.size()) != out) return nullptr;
@@ -91,6 +99,7 @@ const Buffer& MatrixPacker::made_panel(QuantFormat format) {
 std::unique_ptr<Linear> MatrixPacker::make(int64_t out, int64_t in, WeightFormat format, uint64_t seed) {
   if (format == WeightFormat::kPlain || out % kPanel != 0 || in % kBlockInputs != 0) return nullptr;
   const PanelFormat panels = panel_format(true, format);
+  if (panels == PanelFormat::kHalves) return make_halves(out, in, seed);
   auto linear = std::make_unique<CpuLinear>(out, in, panels, arena_.allocate(matrix_bytes(out, in, panels)));
   const Buffer& made = made_panel(quant_format(panels));
   const size_t unit = block_bytes(quant_format(panels));
@@ -106,6 +115,29 @@ std::unique_ptr<Linear> MatrixPacker::make(int64_t out, int64_t in, WeightFormat
         left -= count;
         from = 0;
       }
+    }
+  });
+  return linear;
+}
+
+// Panels of some made rows, over and over.
+std::unique_ptr<Linear> MatrixPacker::make_halves(int64_t out, int64_t in, uint64_t seed) {
+  constexpr int64_t kMadePanels = 61;
+  const int64_t made = std::min(panel_count(out), kMadePanels) * kPanel;
+  std::vector<float> values(static_cast<size_t>(made * in));
+  std::mt19937 rng(static_cast<uint32_t>(seed));
+  std::normal_distribution<float> normal(0, 0.02f);
+  for (float& x : values) x = normal(rng);
+  const ConstTensorView rows{reinterpret_cast<const std::byte*>(values.data()), DType::kF32, {made, in}};
+  const auto few = pack({&rows, 1}, {}, WeightFormat::kInt8Halves);
+  auto linear = std::make_unique<CpuLinear>(out, in, PanelFormat::kHalves, arena_.allocate(matrix_bytes(out, in, PanelFormat::kHalves)));
+  const auto& from = cast(*few);
+  const size_t upper = high_bytes(kPanel, in), lower = static_cast<size_t>(kPanel * low_row_bytes(in));
+  pool_.parallel_for(panel_count(out), 4, [&](int64_t begin, int64_t end, int) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const auto to = static_cast<size_t>(panel), source = mix(seed + to) % static_cast<size_t>(made / kPanel);
+      std::memcpy(linear->panels.data() + to * upper, from.panels.data() + source * upper, upper);
+      std::memcpy(linear->panels.data() + high_bytes(out, in) + to * lower, from.lower_halves() + source * lower, lower);
     }
   });
   return linear;

@@ -30,6 +30,7 @@ class MatrixPacker {
   PanelFormat panel_format(bool stored_in_bf16, WeightFormat format) const;
   void pack_plain(std::span<const ConstTensorView> parts, CpuLinear& to);
   const Buffer& made_panel(QuantFormat format);
+  std::unique_ptr<Linear> make_halves(int64_t out, int64_t in, uint64_t seed);
 
   ThreadPool& pool_;
   const Precision precision_;
@@ -38,6 +39,6 @@ class MatrixPacker {
 };
 
 // Changes with every change of a panel format's bytes: files that were kept under another name are not read.
-inline constexpr const char* kPanelLayouts = "panels16-1";
+inline constexpr const char* kPanelLayouts = "panels16-2";
 
 }  // namespace qvl::cpu

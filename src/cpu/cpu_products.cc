@@ -1,6 +1,8 @@
 #include "cpu/cpu_products.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <vector>
 
 namespace qvl::cpu {
@@ -89,6 +91,64 @@ void CpuProducts::run(std::span<const Group> groups, const float* x, float* y, i
       from = to;
     }
   });
+}
+
+// All values from their upper halves, and how far each may be off; then the lower halves of those that may be wanted.
+void CpuProducts::run_halves(const CpuLinear& w, const float* x, int64_t rows, float* y, int64_t ldy, std::span<const BestOf> best) {
+  const int64_t in = w.in_features, out = w.out_features, blocks = block_count(in);
+  const std::byte* const inputs = quantise(x, rows, in, QuantFormat::kInt4);
+  float* const energy = energy_.grow(blocks * rows);
+  for (int64_t i = 0; i < blocks * rows; ++i) {
+    const auto& block = reinterpret_cast<const InputBlock*>(inputs)[i];
+    int32_t squares = 0;
+    for (const int8_t q : block.q) squares += q * q;
+    energy[i] = block.scale * block.scale * static_cast<float>(squares);
+  }
+  float* const reach = reach_.grow(rows * ldy);
+  const int64_t least = std::max<int64_t>(1, kLeastBytes / (blocks * static_cast<int64_t>(sizeof(HighBlock))));
+  pool_.parallel_ranges(panel_count(out), least, [&](int64_t begin, int64_t end, int) {
+    table_.product_high({.inputs = inputs, .rows = rows, .stride = rows, .energy = energy, .panels = w.panels.data(), .in = in,
+                         .panel_begin = begin, .panel_end = end, .y = y, .reach = reach, .ldy = ldy, .out = out});
+  });
+  for (int64_t r = 0; r < rows; ++r) {
+    float* const row = y + r * ldy;
+    const float* const row_reach = reach + r * ldy;
+    const float bound = best.empty() ? -INFINITY : bound_of(row, row_reach, out, best[at(r)]);
+    constexpr int64_t kPiece = 2048;
+    pool_.parallel_for((out + kPiece - 1) / kPiece, 1, [&](int64_t begin, int64_t end, int) {
+      int32_t outputs[kPiece];
+      for (; begin < end; ++begin) {
+        int64_t count = 0;
+        for (int64_t i = begin * kPiece; i < std::min(out, (begin + 1) * kPiece); ++i) {
+          outputs[count] = static_cast<int32_t>(i);
+          count += !(row[i] + row_reach[i] < bound);
+        }
+        table_.product_low({.inputs = reinterpret_cast<const InputBlock*>(inputs) + r, .stride = rows, .rows = w.lower_halves(), .in = in,
+                            .outputs = outputs, .count = count, .y = row});
+      }
+    });
+  }
+}
+
+// As many blocks have a value that surely exceeds it.
+float CpuProducts::bound_of(const float* y, const float* reach, int64_t out, const BestOf& best) {
+  constexpr int64_t kBlock = 128;
+  if (best.outputs > 0) out = std::min<int64_t>(out, best.outputs);
+  const int64_t blocks = (out + kBlock - 1) / kBlock;
+  if (best.count <= 0 || best.count > blocks) return -INFINITY;
+  float* const maxima = maxima_.grow(blocks);
+  pool_.parallel_for(blocks, 128, [&](int64_t begin, int64_t end, int) {
+    for (int64_t block = begin; block < end; ++block) {
+      float most = -INFINITY;
+      for (int64_t i = block * kBlock; i < std::min(out, (block + 1) * kBlock); ++i) {
+        const float sure = y[i] - reach[i];
+        most = sure > most ? sure : most;
+      }
+      maxima[block] = most;
+    }
+  });
+  std::nth_element(maxima, maxima + best.count - 1, maxima + blocks, std::greater<>());
+  return maxima[best.count - 1] - best.within;
 }
 
 }  // namespace qvl::cpu

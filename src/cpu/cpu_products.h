@@ -24,8 +24,12 @@ class CpuProducts {
   // y[r] = finish(x[r] W^T + bias) for the rows of every group; the groups cover rows 0.. without gaps and their matrices have
   // one shape and one format. x: [rows, in], y: rows of `out` that are ldy floats apart.
   void run(std::span<const Group> groups, const float* x, float* y, int64_t ldy, Finish finish);
+  // Ops::linear_best with a matrix of int8 in halves; without `best` all values are exact.
+  void run_halves(const CpuLinear& w, const float* x, int64_t rows, float* y, int64_t ldy, std::span<const BestOf> best);
 
  private:
+  // What is below, all reach included, is not wanted.
+  float bound_of(const float* y, const float* reach, int64_t out, const BestOf& best);
   const std::byte* quantise(const float* x, int64_t rows, int64_t in, QuantFormat format);
   const std::byte* pack(std::span<const Group> groups, const float* x, int64_t in);
   void run_panels(const Group& group, const std::byte* inputs, int64_t total, const float* x, float* y, int64_t ldy,
@@ -35,6 +39,7 @@ class CpuProducts {
   ThreadPool& pool_;
   const bool rounds_;
   Buffer inputs_;
+  Scratch reach_, energy_, maxima_;
 };
 
 }  // namespace qvl::cpu

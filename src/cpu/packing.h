@@ -27,4 +27,7 @@ void pack_rows(const ConstTensorView& rows, int64_t first_output, int64_t row_be
 // The weights of one output, [in], as the quantised formats define them (kernels/quant.h); the slow truth.
 void dequantise_row(const void* panels, QuantFormat format, int64_t in, int64_t output, float* out);
 
+// Likewise of a matrix of int8 in halves with `out` outputs.
+void dequantise_halves(const std::byte* matrix, int64_t out, int64_t in, int64_t output, float* values);
+
 }  // namespace qvl::cpu

@@ -282,20 +282,60 @@ void store_half(const Result& found, const Range* ranges, int first_lane, int in
   }
 }
 
-void quantise_block(const float* weights, int inputs, Int8Block& out) {
+// Levels -most..most of 256 inputs, those past `inputs` as zeros, and each output's step.
+void round_block(const float* weights, int inputs, float most, float* steps, int (*levels)[kPanel]) {
   float factor[kPanel];
   for (int lane = 0; lane < kPanel; ++lane) {
     float largest = 0;
     for (int i = 0; i < inputs; ++i) largest = std::max(largest, std::fabs(weights[i * kPanel + lane]));
     const bool any = largest > 1e-34f;
-    out.d[lane] = any ? largest / 127 : 0;
-    factor[lane] = any ? 127 / largest : 0;
+    steps[lane] = any ? largest / most : 0;
+    factor[lane] = any ? most / largest : 0;
   }
   for (int i = 0; i < kBlockInputs; ++i) {
     for (int lane = 0; lane < kPanel; ++lane) {
       const float x = i < inputs ? weights[i * kPanel + lane] * factor[lane] : 0;
-      const float level = std::clamp((x + 12582912.0f) - 12582912.0f, -127.0f, 127.0f);
-      out.values[i / 4][4 * lane + i % 4] = static_cast<uint8_t>(static_cast<int>(level) + 128);
+      levels[i][lane] = static_cast<int>(std::clamp((x + 12582912.0f) - 12582912.0f, -most, most));
+    }
+  }
+}
+
+void quantise_block(const float* weights, int inputs, Int8Block& out) {
+  int levels[kBlockInputs][kPanel];
+  round_block(weights, inputs, 127, out.d, levels);
+  for (int i = 0; i < kBlockInputs; ++i) {
+    for (int lane = 0; lane < kPanel; ++lane) out.values[i / 4][4 * lane + i % 4] = static_cast<uint8_t>(levels[i][lane] + 128);
+  }
+}
+
+// lower: of the panel's first output, this block. outputs: of the panel that exist.
+void quantise_block(const float* weights, int inputs, int64_t in, int64_t block, int64_t outputs, HighBlock& upper, std::byte* lower) {
+  // Lower halves are noise where weights spread over several steps of the upper ones; beside a few that stand out, they may be the better
+  // part of all others.
+  constexpr float kLeastSpread = 0.2f;  // of the weights have an upper half at all; as of a normal distribution of 0.4 steps
+  int levels[kBlockInputs][kPanel];
+  round_block(weights, inputs, 119, upper.d, levels);  // upper halves stay between 1 and 15
+  std::memset(upper.nibbles, 0, sizeof upper.nibbles);
+  float uppers[kPanel] = {}, rest_squares[kPanel] = {};
+  for (int i = 0; i < kBlockInputs; ++i) {
+    const int dword = i / 4;
+    for (int lane = 0; lane < kPanel; ++lane) {
+      const int level = levels[i][lane], high = (level + 136) / 16, rest = level - 16 * (high - 8);
+      upper.nibbles[dword / 2][4 * lane + i % 4] |= static_cast<uint8_t>(high << 4 * (dword % 2));
+      uppers[lane] += high != 8 ? 1.0f : 0.0f, rest_squares[lane] += static_cast<float>(rest * rest);
+      if (lane >= outputs) continue;
+      std::byte& byte = lower[lane * low_row_bytes(in) + block * kLowBlockBytes + i % kLowBlockBytes];
+      const auto nibble = static_cast<std::byte>((rest + 8) << (i < kLowBlockBytes ? 0 : 4));
+      byte = i < kLowBlockBytes ? nibble : byte | nibble;
+    }
+  }
+  const auto count = static_cast<float>(std::max(inputs, 1));
+  for (int lane = 0; lane < kPanel; ++lane) {
+    const bool noise = uppers[lane] >= kLeastSpread * count;
+    upper.noise[lane] = upper.d[lane] == 0 ? 0 : noise ? upper.d[lane] * std::sqrt(rest_squares[lane] / count) : kUnknownNoise;
+    if (lane < outputs) {
+      std::byte* const steps = lower + lane * low_row_bytes(in) + block_count(in) * kLowBlockBytes;
+      std::memcpy(steps + block * static_cast<int64_t>(sizeof(float)), upper.d + lane, sizeof(float));
     }
   }
 }
@@ -382,6 +422,21 @@ void quantise_panels(std::span<const ConstTensorView> parts, QuantFormat format,
       } else {
         quantise_block(weights, static_cast<int>(count), *reinterpret_cast<Int8Block*>(at));
       }
+    }
+  }
+}
+
+void quantise_halves(std::span<const ConstTensorView> parts, int64_t panel_begin, int64_t panel_end, std::byte* upper, std::byte* lower) {
+  const Rows rows(parts);
+  const int64_t in = rows.inputs();
+  alignas(64) float weights[kBlockInputs * kPanel] = {};
+  for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
+    auto* const blocks = reinterpret_cast<HighBlock*>(upper) + panel * block_count(in);
+    const int64_t outputs = std::min<int64_t>(kPanel, rows.outputs() - panel * kPanel);
+    for (int64_t block = 0; block < block_count(in); ++block) {
+      const int64_t first = block * kBlockInputs, count = std::min<int64_t>(kBlockInputs, in - first);
+      rows.read_block(panel, first, count, weights);
+      quantise_block(weights, static_cast<int>(count), in, block, outputs, blocks[block], lower + panel * kPanel * low_row_bytes(in));
     }
   }
 }

@@ -16,6 +16,9 @@ namespace qvl::cpu {
 void quantise_panels(std::span<const ConstTensorView> parts, QuantFormat format, int64_t panel_begin, int64_t panel_end,
                      std::byte* panels);
 
+// Likewise int8 in halves: the panels' upper halves and their outputs' lower ones, both of the whole matrix.
+void quantise_halves(std::span<const ConstTensorView> parts, int64_t panel_begin, int64_t panel_end, std::byte* upper, std::byte* lower);
+
 // One block of 16 outputs and 256 inputs, from floats [256][16] (input, then output) of which the first `inputs` count.
 // For the tests; quantise_panels does the same.
 void quantise_block(const float* weights, int inputs, Int4Block& out);

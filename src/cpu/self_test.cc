@@ -149,6 +149,41 @@ std::vector<float> quantised(const KernelTable& table, QuantFormat format, int64
   return c;
 }
 
+// The upper halves' part and its reach, then with the lower halves' part of every output added.
+std::vector<float> halves(const KernelTable& table, int64_t rows) {
+  Values values;
+  constexpr int64_t kLong = kIn + kBlockInputs, kBlocks = (kLong + kBlockInputs - 1) / kBlockInputs;
+  std::vector<HighBlock> upper(static_cast<size_t>(panel_count(kOut) * kBlocks));
+  for (HighBlock& block : upper) {
+    for (auto& line : block.nibbles) {
+      for (uint8_t& byte : line) byte = static_cast<uint8_t>(static_cast<int>(values.next() * 128) + 128);
+    }
+    std::fill_n(block.d, kPanel, 0x1p-10f);
+    std::fill_n(block.noise, kPanel, 0x1p-8f);
+  }
+  Buffer lower(static_cast<size_t>(kOut * low_row_bytes(kLong)));
+  std::vector<int32_t> outputs;
+  for (int32_t o = 0; o < kOut; ++o) {
+    std::byte* const row = lower.data() + o * low_row_bytes(kLong);
+    for (int64_t i = 0; i < kBlocks * kLowBlockBytes; ++i) row[i] = static_cast<std::byte>(static_cast<int>(values.next() * 128) + 128);
+    std::fill_n(reinterpret_cast<float*>(row + kBlocks * kLowBlockBytes), kBlocks, 0x1p-10f);
+    outputs.push_back(o);
+  }
+  const auto a = values.many(rows * kLong), energy = std::vector<float>(static_cast<size_t>(kBlocks * rows), 2.0f);
+  Buffer packed(static_cast<size_t>(rows * kBlocks + kInputSlack) * sizeof(InputBlock));
+  table.quantize(a.data(), kLong, rows, kLong, QuantFormat::kInt4, packed.data(), rows);
+  const auto size = static_cast<size_t>(rows * kOut);
+  std::vector<float> out(3 * size);
+  table.product_high({.inputs = packed.data(), .rows = rows, .stride = rows, .energy = energy.data(), .panels = upper.data(), .in = kLong,
+                      .panel_begin = 0, .panel_end = panel_count(kOut), .y = out.data(), .reach = out.data() + size, .ldy = kOut, .out = kOut});
+  std::copy_n(out.begin(), size, out.begin() + static_cast<std::ptrdiff_t>(2 * size));
+  for (int64_t r = 0; r < rows; ++r) {
+    table.product_low({.inputs = packed.as<InputBlock>() + r, .stride = rows, .rows = lower.data(), .in = kLong, .outputs = outputs.data(),
+                       .count = kOut, .y = out.data() + 2 * size + static_cast<size_t>(r * kOut)});
+  }
+  return out;
+}
+
 std::vector<float> norms(const KernelTable& table) {
   Values values;
   auto x = values.many(3 * kWidth), w = values.many(2 * kWidth);
@@ -188,6 +223,9 @@ std::string self_test(const KernelTable& table) {
     for (const int64_t rows : {int64_t{1}, int64_t{5}, kRows}) {
       if (!near(quantised(table, format, rows), quantised(generic, format, rows), 0.05f)) return "quantised products";
     }
+  }
+  for (const int64_t rows : {int64_t{1}, int64_t{5}, kRows}) {
+    if (!near(halves(table, rows), halves(generic, rows), 0.05f)) return "products in halves";
   }
   if (!near(norms(table), norms(generic), 1e-4f)) return "norms";
   return "";

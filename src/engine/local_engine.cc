@@ -83,6 +83,7 @@ class LocalEngine : public Engine {
   void encode(Sequence& s, double ms, bool fine);
   void know_visuals(Sequence& s);
   void guess(StepPlan& plan);
+  BestOf needed_logits(const StepPlan::Part& part) const;
   void forward(const StepPlan& plan);
   void record_times(const StepPlan& plan, double ms);
   void fail(Sequence& s, const std::exception& e);
@@ -200,6 +201,7 @@ bool LocalEngine::step() {
   if (plan.parts.empty()) return true;
   try {
     if (options_.speculate != Speculate::kOff) guess(plan);
+    for (auto& part : plan.parts) part.best = needed_logits(part);
     forward(plan);
   } catch (const std::exception& e) {
     // advance() may have ended some of them already.
@@ -229,6 +231,13 @@ void LocalEngine::encode(Sequence& s, double ms, bool fine) {
   } catch (const std::exception& e) {
     fail(s, e);
   }
+}
+
+// Constraints may leave any token.
+BestOf LocalEngine::needed_logits(const StepPlan::Part& part) const {
+  const Sequence& s = *part.sequence;
+  if (s.constraint != nullptr) return {};
+  return s.sampler.needed(options_.stop_token_ids.size() + s.params.stop_token_ids.size(), part.guess.verified);
 }
 
 bool answers(const StepPlan::Part& part) { return part.answers; }

@@ -79,7 +79,10 @@ void ModelRunner::append(Batch& batch, const StepPlan::Part& part) const {
   batch.sequences.push_back({.row_begin = first_row, .rows = part.rows(), .past = begin, .pages = s.pages});
   append_visuals(batch, s, begin, end, first_row);
   if (known < s.total_tokens()) return;
-  for (int64_t i = known - 1; i < end; ++i) batch.logit_rows.push_back(first_row + i - begin);
+  for (int64_t i = known - 1; i < end; ++i) {
+    batch.logit_rows.push_back(first_row + i - begin);
+    batch.best.push_back(part.best);
+  }
 }
 
 // The parts of visual runs that fall inside tokens begin..end-1: a chunk may cut a picture anywhere.

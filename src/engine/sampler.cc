@@ -81,6 +81,21 @@ Sampler::Sampler(SamplingParams params, std::span<const int32_t> prompt_ids, int
 
 void Sampler::accept(int32_t id) { ++generated_[id]; }
 
+// Penalties move tokens by so much at most, each down or each up; bans take the first places.
+BestOf Sampler::needed(size_t banned, size_t guesses) const {
+  constexpr int kMostTopK = 100;  // more is not worth looking for
+  const bool few = params_.temperature <= 0 || (params_.top_k > 0 && params_.top_k <= kMostTopK);
+  if (!few || params_.logprobs >= 0 || params_.repetition_penalty != 1.0f || !params_.logit_bias.empty()) return {};
+  int32_t most = 0;
+  if (params_.frequency_penalty != 0) {
+    for (const auto& [id, count] : generated_) most = std::max(most, count);
+    most += static_cast<int32_t>(guesses);
+  }
+  const float penalty = std::fabs(params_.presence_penalty) + std::fabs(params_.frequency_penalty) * static_cast<float>(most);
+  return {.count = (params_.temperature <= 0 ? 1 : params_.top_k) + static_cast<int32_t>(banned), .within = penalty,
+          .outputs = std::max(valid_tokens_, 0)};
+}
+
 bool Sampler::adjusts(std::span<const int32_t> banned) const {
   return params_.repetition_penalty != 1.0f || params_.presence_penalty != 0.0f || params_.frequency_penalty != 0.0f ||
          !params_.logit_bias.empty() || !banned.empty();

@@ -12,6 +12,7 @@
 
 #include "engine/engine.h"
 #include "engine/sampling_params.h"
+#include "ops/ops.h"
 
 namespace qvl {
 
@@ -28,6 +29,8 @@ class Sampler {
   // logits: [vocab], raw. banned: ids that may not be chosen now. allowed: one bit an id, empty where all may be.
   // Errors: kInternal "nan_logits" where no finite logit is left, "no_token_left" where `allowed` leaves none.
   TokenEvent sample(std::span<const float> logits, std::span<const int32_t> banned, std::span<const uint64_t> allowed = {});
+  // Which of the next token's logits sample() needs exactly, guesses' rows after it included; `banned`: how many ids may be banned then.
+  BestOf needed(size_t banned, size_t guesses) const;
   // Every generated token, forced ones included, in order.
   void accept(int32_t id);
 

@@ -9,6 +9,7 @@
 
 #include "cache/page_pool.h"
 #include "engine/sequence.h"
+#include "ops/ops.h"
 
 namespace qvl {
 
@@ -30,6 +31,7 @@ struct StepPlan {
     int64_t tokens;
     bool answers = false;  // one token of an answer, not a prompt's
     Guess guess = {};
+    BestOf best = {};  // of its logits
     int64_t rows() const { return tokens + static_cast<int64_t>(guess.verified); }
   };
   std::vector<Part> parts;     // answers first

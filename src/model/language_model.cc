@@ -102,8 +102,8 @@ WeightBytes LanguageModel::weight_bytes() const {
       bytes.expert = layer.experts.gate_up[0]->packed_bytes() + layer.experts.down[0]->packed_bytes();
     }
   }
-  add(bytes.every_pass, lm_head_ != nullptr ? lm_head_ : embed_tokens_);
-  bytes.total = bytes.every_pass + experts;
+  bytes.total = bytes.every_pass + experts + head().packed_bytes();
+  bytes.every_pass += head().best_bytes();
   if (lm_head_ != nullptr) add(bytes.total, embed_tokens_);
   return bytes;
 }
@@ -193,7 +193,7 @@ std::span<const float> LanguageModel::forward(const Batch& batch, KvCache& cache
     ops_.rms_norm(x_.data() + batch.logit_rows[at(i)] * h, 1, h, norm_.data(), eps, normed_.data() + i * h);
   }
   logits_.grow(wanted * config_.vocab_size);
-  ops_.linear(lm_head_ != nullptr ? *lm_head_ : *embed_tokens_, normed_.data(), wanted, logits_.data());
+  ops_.linear_best(head(), normed_.data(), wanted, logits_.data(), batch.best);
   return {logits_.data(), at(wanted * config_.vocab_size)};
 }
 

@@ -27,6 +27,7 @@ struct Batch {
   std::vector<SequenceRows> sequences;   // cover all rows, ascending
   std::vector<VisualRows> visuals;
   std::vector<int64_t> logit_rows;       // rows whose logits are wanted
+  std::vector<BestOf> best;              // which of them, for each of these rows; empty: all
 
   int64_t rows() const { return static_cast<int64_t>(token_ids.size()); }
 };
@@ -56,7 +57,7 @@ class MropeTable {
   float attention_factor_ = 1;   // multiplies cos and sin
 };
 
-// Packed bytes of the weights. A pass reads `every_pass`, and `expert` for each expert that a row of it chose in a layer.
+// Packed bytes of the weights. A pass for few best tokens reads `every_pass`, and `expert` for each expert that a row of it chose in a layer.
 struct WeightBytes {
   size_t total = 0, every_pass = 0, expert = 0;  // expert: 0 where the model has none
 };
@@ -68,7 +69,7 @@ class LanguageModel {
   ~LanguageModel();
 
   // Runs the batch against the cache, writes its keys and values and returns the logits of logit_rows,
-  // [logit_rows.size(), vocab_size], valid until the next call. `stop` is asked between layers: true gives an empty span,
+  // [logit_rows.size(), vocab_size], as exact as `best` asks, valid until the next call. `stop` is asked between layers: true gives an empty span,
   // and the cache holds unfinished tokens that must be computed again.
   std::span<const float> forward(const Batch& batch, KvCache& cache, const std::function<bool()>& stop = {},
                                  const ForwardTrace* trace = nullptr);
@@ -86,6 +87,7 @@ class LanguageModel {
   void mlp(const Layer& layer, int index, int64_t rows, const ForwardTrace* trace);
   void scatter_visuals(const Batch& batch);
   void add_deepstack(const Batch& batch, int layer);
+  const Linear& head() const { return lm_head_ != nullptr ? *lm_head_ : *embed_tokens_; }
 
   TextConfig config_;
   Backend& backend_;

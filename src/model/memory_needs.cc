@@ -48,7 +48,7 @@ size_t pass_needs(const TextConfig& c, int64_t rows, int64_t logit_rows) {
   }
   return floats(static_cast<double>(rows) * row) +
          static_cast<size_t>(static_cast<double>(rows) * widest * kRoundedInputBytes) +
-         floats(static_cast<double>(logit_rows) * static_cast<double>(c.vocab_size));
+         floats(2.0 * static_cast<double>(logit_rows) * static_cast<double>(c.vocab_size));  // and how far they may be off
 }
 
 size_t picture_needs(const VisionConfig& c, int64_t patches) {

@@ -14,8 +14,8 @@ struct Rule {
 };
 constexpr Rule kRules[] = {
     {"model.visual.", "", kInt8, kInt8},
-    {"model.language_model.embed_tokens.", "", kInt8, kInt8},
-    {"lm_head.", "", kInt8, kInt8},
+    {"model.language_model.embed_tokens.", "", kInt8Halves, kInt8Halves},  // most models' head too
+    {"lm_head.", "", kInt8Halves, kInt8Halves},
     {"model.language_model.layers.", ".mlp.gate.", kPlain,
      kPlain},  // the router: small, and it decides for all experts
     {"model.language_model.layers.", ".v_proj.", kInt8, kInt8},  // 4 % of a layer, and nearly half of int4's harm

@@ -23,6 +23,7 @@ enum class Precision {
 enum class WeightFormat {
   kPlain,  // as the precision says: float32 as it came, or bfloat16
   kInt8,   // 8.1 bits a weight
+  kInt8Halves,  // 8.3 bits a weight, of which linear_best reads little more than half; without bias, for linear and gather_rows
   kInt4,   // 4.4 bits a weight
 };
 
@@ -45,8 +46,17 @@ class Linear {
   Linear(int64_t out, int64_t in) : out_features(out), in_features(in) {}
   virtual ~Linear() = default;
   virtual size_t packed_bytes() const = 0;  // of the weights as they are read, without the bias
+  virtual size_t best_bytes() const { return packed_bytes(); }  // what linear_best reads of them for every row, at least
   virtual PackedMatrix packed() const { return {}; }  // valid as long as this
   const int64_t out_features, in_features;
+};
+
+// Which values of a row of y linear_best has to give exactly: the `count` largest of the first `outputs` (0: of all) and what is below
+// the last of them by at most `within`. count <= 0: every value.
+struct BestOf {
+  int32_t count = 0;
+  float within = 0;
+  int32_t outputs = 0;
 };
 
 enum class Activation {
@@ -86,6 +96,9 @@ class Ops {
   // Rows of y are y_stride floats apart; 0: side by side.
   virtual void linear(const Linear& w, const float* x, int64_t rows, float* y, Activation activation = Activation::kNone,
                       int64_t y_stride = 0) = 0;
+  // y[rows, out] = x[rows, in] W^T. A row's values that `best` (one a row) names are those of linear(), but for chances below one in a
+  // million; the others are smaller than those, and may be a little off.
+  virtual void linear_best(const Linear& w, const float* x, int64_t rows, float* y, std::span<const BestOf> /*best*/) { linear(w, x, rows, y); }
   // y[rows, out] += x[rows, in] W^T + bias
   virtual void linear_add(const Linear& w, const float* x, int64_t rows, float* y) = 0;
   // y[i] = row ids[i] of the matrix

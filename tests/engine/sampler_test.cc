@@ -251,6 +251,52 @@ TEST(Sampler, LeavingOutEarlyChangesNothing) {
   }
 }
 
+// Logits that are only about right where needed() says that they may be choose the same tokens.
+TEST(Sampler, NeedsWhatItSays) {
+  std::mt19937 rng(11);
+  std::normal_distribution<float> normal;
+  int rough = 0;
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<float> logits(2000);
+    for (float& x : logits) x = 3 * normal(rng);
+    SamplingParams params{.temperature = pick(rng, {0.0f, 0.7f, 1.0f}), .top_k = pick(rng, {1, 5, 20}), .top_p = pick(rng, {0.8f, 1.0f})};
+    params.presence_penalty = pick(rng, {0.0f, 1.5f, -1.5f});
+    params.frequency_penalty = pick(rng, {0.0f, 0.3f, -0.3f});
+    const int32_t valid = pick(rng, {0, 1500, 2000});
+    Sampler exact(params, {}, valid), about(params, {}, valid);
+    std::vector<int32_t> order(logits.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return logits[static_cast<size_t>(a)] > logits[static_cast<size_t>(b)]; });
+    for (int i = 0; i < 10; ++i) {  // often the best ones
+      const int32_t id = order[rng() % (i < 5 ? 10 : 2000)];
+      exact.accept(id), about.accept(id);
+    }
+    const std::vector<int32_t> banned = {order[0], order[rng() % 30]};
+    const BestOf best = about.needed(banned.size(), 0);
+    ASSERT_GT(best.count, 0);
+    ASSERT_EQ(best.outputs, valid);
+    std::erase_if(order, [&](int32_t id) { return valid > 0 && id >= valid; });
+    const float least = logits[static_cast<size_t>(order[static_cast<size_t>(best.count) - 1])] - best.within;
+    auto known = logits;
+    for (float& x : known) {
+      if (x < least) x -= 5 * std::fabs(normal(rng)), ++rough;
+    }
+    const auto want = exact.distribution(logits, banned), got = about.distribution(known, banned);
+    ASSERT_EQ(got.size(), want.size()) << round;
+    for (size_t i = 0; i < want.size(); ++i) ASSERT_TRUE(got[i].id == want[i].id && got[i].probability == want[i].probability) << round;
+  }
+  EXPECT_GT(rough, 2000 * 1000);
+  // Whatever may lift a token from further below needs all.
+  for (const SamplingParams& params :
+       {SamplingParams{.top_k = 0}, SamplingParams{.top_k = 500}, SamplingParams{.top_k = 5, .repetition_penalty = 1.1f},
+        SamplingParams{.top_k = 5, .logit_bias = {{3, 1.0f}}}, SamplingParams{.top_k = 5, .logprobs = 0}}) {
+    EXPECT_EQ(Sampler(params, {}, 0).needed(0, 0).count, 0);
+  }
+  Sampler counted({.temperature = 0, .frequency_penalty = 0.5f}, {}, 0);
+  counted.accept(3), counted.accept(3);
+  EXPECT_EQ(counted.needed(0, 2).within, 2.0f);  // guesses may repeat it
+}
+
 // The best of any block, and the alternatives from all of them.
 TEST(Sampler, BlocksAreAllLookedAt) {
   std::mt19937 rng(10);

@@ -33,12 +33,15 @@ TEST(WeightPlan, QuantisesEveryMatrixOfTheText) {
     for (const auto& spec : expected_tensors(*known_model(model))) {
       if (spec.shape.size() < 2 || spec.name.starts_with("model.visual.")) continue;
       const bool router = spec.name.ends_with(".mlp.gate.weight"),
-                 layer = spec.name.find(".layers.") != std::string::npos && !spec.name.ends_with(".v_proj.weight");
-      EXPECT_EQ(weight_format(Quantize::kInt8, spec.name), router ? WeightFormat::kPlain : WeightFormat::kInt8)
+                 layer = spec.name.find(".layers.") != std::string::npos, value = spec.name.ends_with(".v_proj.weight");
+      EXPECT_EQ(weight_format(Quantize::kInt8, spec.name), router  ? WeightFormat::kPlain
+                                                           : layer ? WeightFormat::kInt8
+                                                                   : WeightFormat::kInt8Halves)
           << spec.name;
-      EXPECT_EQ(weight_format(Quantize::kInt4, spec.name), router  ? WeightFormat::kPlain
-                                                           : layer ? WeightFormat::kInt4
-                                                                   : WeightFormat::kInt8)
+      EXPECT_EQ(weight_format(Quantize::kInt4, spec.name), router   ? WeightFormat::kPlain
+                                                           : value  ? WeightFormat::kInt8
+                                                           : layer  ? WeightFormat::kInt4
+                                                                    : WeightFormat::kInt8Halves)
           << spec.name;
     }
   }

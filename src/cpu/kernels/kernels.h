@@ -50,6 +50,8 @@ constexpr int kMaxHeadDim = 256;
 
 enum class QuantFormat : int;
 struct QuantProductArgs;
+struct HighProductArgs;
+struct LowProductArgs;
 struct IntAttentionArgs;
 struct PutTokensArgs;
 
@@ -68,6 +70,9 @@ struct KernelTable {
   void (*product_quant)(const QuantProductArgs&);
   void (*quantize)(const float* a, int64_t lda, int64_t rows, int64_t columns, QuantFormat format, void* out, int64_t stride);
   int64_t input_block_bytes[2];
+  // Both halves of int8 in halves, for inputs that `quantize` wrote for int4.
+  void (*product_high)(const HighProductArgs&);
+  void (*product_low)(const LowProductArgs&);
 
   // Attention over pages of integers (int_attention.h).
   void (*put_tokens)(const PutTokensArgs&);

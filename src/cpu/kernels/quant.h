@@ -8,6 +8,10 @@
 //   sum(w a) = d * sum_g s_g (sum_g q a - 8 sum_g a) + dm * sum_g m_g sum_g a
 // int8: a weight is d * (u - 128), with u in 1..255.
 //
+// int8 in halves, for a model's head, of which only the best outputs have to be known exactly: a weight is d * (16 (h - 8) + (l - 8)) with
+// h in 1..15 and l in 0..15. The upper halves are panels; they give all outputs roughly, and with each how far it may be off. The lower
+// halves lie output by output, to be read for those that count.
+//
 // Inputs are rounded to int8, one scale for a row's 256. A product is exact within a block; blocks are added in ascending
 // order in one float32 accumulator, whatever the number of rows, so a row's result does not depend on its company.
 #pragma once
@@ -38,6 +42,21 @@ struct alignas(64) Int8Block {
   float d[kPanel];
 };
 static_assert(sizeof(Int8Block) == 4160);
+
+struct alignas(64) HighBlock {
+  uint8_t nibbles[32][64];  // h, in lines as those of Int4Block
+  float d[kPanel];
+  float noise[kPanel];  // the deviation of d (l - 8) over the inputs; kUnknownNoise where it is no noise: weights that are small beside d
+};
+constexpr float kUnknownNoise = 1e18f;  // its square is finite: a block of zeros as inputs is no harm
+static_assert(sizeof(HighBlock) == 2176);
+
+// The lower halves of one output: of every block 128 bytes, input i in the low nibble of byte i, input i + 128 in the high one; then
+// every block's d.
+inline constexpr int64_t kLowBlockBytes = kBlockInputs / 2;
+inline constexpr int64_t low_row_bytes(int64_t in) {
+  return ((in + kBlockInputs - 1) / kBlockInputs * (kLowBlockBytes + static_cast<int64_t>(sizeof(float))) + 63) / 64 * 64;
+}
 
 // 256 inputs of a row as int8, and what the correction terms need. A row that is not finite has a scale of NaN.
 struct alignas(64) InputBlock {
@@ -82,6 +101,30 @@ struct QuantProductArgs {
   int64_t ldc, out;    // out: outputs of the matrix
   const float* bias;   // [out] or null
   Finish finish;
+};
+
+// The upper halves' part of y for all outputs of some panels, and what the lower halves may add to or take from it, but for chances below
+// one in a hundred million each.
+struct HighProductArgs {
+  const void* inputs;   // [block_count(in)][stride] InputBlocks, and kInputSlack more
+  int64_t rows, stride;
+  const float* energy;  // [block_count(in)][stride]: (scale of the block)^2 times the sum of its squares
+  const void* panels;   // HighBlocks of the whole matrix
+  int64_t in;
+  int64_t panel_begin, panel_end;
+  float *y, *reach;     // [rows, ldy]
+  int64_t ldy, out;
+};
+
+// y[outputs[i]] += the lower halves' part, for one row.
+struct LowProductArgs {
+  const void* inputs;  // of that row: [block_count(in)] InputBlocks, `stride` apart
+  int64_t stride;
+  const std::byte* rows;  // of the whole matrix, low_row_bytes(in) each
+  int64_t in;
+  const int32_t* outputs;
+  int64_t count;
+  float* y;
 };
 
 }  // namespace qvl::cpu

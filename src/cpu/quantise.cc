@@ -282,27 +282,30 @@ void store_half(const Result& found, const Range* ranges, int first_lane, int in
   }
 }
 
-// Levels -most..most of 256 inputs, those past `inputs` as zeros, and each output's step.
-void round_block(const float* weights, int inputs, float most, float* steps, int (*levels)[kPanel]) {
-  float factor[kPanel];
+// What a step of each output has to be for `most` steps to reach its largest weight, of both signs together or of one (+1, -1).
+template <typename F>
+void find_steps(const float* weights, int inputs, F size_of, float most, float* steps) {
   for (int lane = 0; lane < kPanel; ++lane) {
     float largest = 0;
-    for (int i = 0; i < inputs; ++i) largest = std::max(largest, std::fabs(weights[i * kPanel + lane]));
-    const bool any = largest > 1e-34f;
-    steps[lane] = any ? largest / most : 0;
-    factor[lane] = any ? most / largest : 0;
+    for (int i = 0; i < inputs; ++i) largest = std::max(largest, size_of(weights[i * kPanel + lane]));
+    steps[lane] = largest > 1e-34f ? largest / most : 0;
   }
+}
+
+// Levels least..most of 256 inputs in each output's steps, those past `inputs` and of outputs without a step as zeros.
+void round_block(const float* weights, int inputs, const float* steps, float least, float most, int (*levels)[kPanel]) {
   for (int i = 0; i < kBlockInputs; ++i) {
     for (int lane = 0; lane < kPanel; ++lane) {
-      const float x = i < inputs ? weights[i * kPanel + lane] * factor[lane] : 0;
-      levels[i][lane] = static_cast<int>(std::clamp((x + 12582912.0f) - 12582912.0f, -most, most));
+      const float x = i < inputs && steps[lane] != 0 ? weights[i * kPanel + lane] * (1 / steps[lane]) : 0;
+      levels[i][lane] = static_cast<int>(std::clamp((x + 12582912.0f) - 12582912.0f, least, most));
     }
   }
 }
 
 void quantise_block(const float* weights, int inputs, Int8Block& out) {
   int levels[kBlockInputs][kPanel];
-  round_block(weights, inputs, 127, out.d, levels);
+  find_steps(weights, inputs, [](float x) { return std::fabs(x); }, 127, out.d);
+  round_block(weights, inputs, out.d, -127, 127, levels);
   for (int i = 0; i < kBlockInputs; ++i) {
     for (int lane = 0; lane < kPanel; ++lane) out.values[i / 4][4 * lane + i % 4] = static_cast<uint8_t>(levels[i][lane] + 128);
   }
@@ -314,7 +317,17 @@ void quantise_block(const float* weights, int inputs, int64_t in, int64_t block,
   // part of all others.
   constexpr float kLeastSpread = 0.2f;  // of the weights have an upper half at all; as of a normal distribution of 0.4 steps
   int levels[kBlockInputs][kPanel];
-  round_block(weights, inputs, 119, upper.d, levels);  // upper halves stay between 1 and 15
+  // Halves of four bits reach from -136 to 119: the sign of a step says which way is the longer one.
+  float down[kPanel], up[kPanel];
+  for (const float sign : {1.0f, -1.0f}) {
+    find_steps(weights, inputs, [&](float x) { return -sign * x; }, 136, down);
+    find_steps(weights, inputs, [&](float x) { return sign * x; }, 119, up);
+    for (int lane = 0; lane < kPanel; ++lane) {
+      const float step = std::max(down[lane], up[lane]);
+      if (sign > 0 || step < upper.d[lane]) upper.d[lane] = sign * step;
+    }
+  }
+  round_block(weights, inputs, upper.d, -136, 119, levels);
   std::memset(upper.nibbles, 0, sizeof upper.nibbles);
   float uppers[kPanel] = {}, rest_squares[kPanel] = {};
   for (int i = 0; i < kBlockInputs; ++i) {
@@ -332,7 +345,7 @@ void quantise_block(const float* weights, int inputs, int64_t in, int64_t block,
   const auto count = static_cast<float>(std::max(inputs, 1));
   for (int lane = 0; lane < kPanel; ++lane) {
     const bool noise = uppers[lane] >= kLeastSpread * count;
-    upper.noise[lane] = upper.d[lane] == 0 ? 0 : noise ? upper.d[lane] * std::sqrt(rest_squares[lane] / count) : kUnknownNoise;
+    upper.noise[lane] = upper.d[lane] == 0 ? 0 : noise ? std::fabs(upper.d[lane]) * std::sqrt(rest_squares[lane] / count) : kUnknownNoise;
     if (lane < outputs) {
       std::byte* const steps = lower + lane * low_row_bytes(in) + block_count(in) * kLowBlockBytes;
       std::memcpy(steps + block * static_cast<int64_t>(sizeof(float)), upper.d + lane, sizeof(float));

@@ -9,7 +9,7 @@
 // int8: a weight is d * (u - 128), with u in 1..255.
 //
 // int8 in halves, for a model's head, of which only the best outputs have to be known exactly: a weight is d * (16 (h - 8) + (l - 8)) with
-// h in 1..15 and l in 0..15. The upper halves are panels; they give all outputs roughly, and with each how far it may be off. The lower
+// h and l in 0..15; d may be negative. The upper halves are panels; they give all outputs roughly, and with each how far it may be off. The lower
 // halves lie output by output, to be read for those that count.
 //
 // Inputs are rounded to int8, one scale for a row's 256. A product is exact within a block; blocks are added in ascending
@@ -55,7 +55,7 @@ static_assert(sizeof(HighBlock) == 2176);
 // every block's d.
 inline constexpr int64_t kLowBlockBytes = kBlockInputs / 2;
 inline constexpr int64_t low_row_bytes(int64_t in) {
-  return ((in + kBlockInputs - 1) / kBlockInputs * (kLowBlockBytes + static_cast<int64_t>(sizeof(float))) + 63) / 64 * 64;
+  return (in + kBlockInputs - 1) / kBlockInputs * (kLowBlockBytes + static_cast<int64_t>(sizeof(float)));
 }
 
 // 256 inputs of a row as int8, and what the correction terms need. A row that is not finite has a scale of NaN.

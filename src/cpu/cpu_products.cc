@@ -5,6 +5,8 @@
 #include <functional>
 #include <vector>
 
+#include "base/check.h"
+
 namespace qvl::cpu {
 namespace {
 
@@ -95,6 +97,7 @@ void CpuProducts::run(std::span<const Group> groups, const float* x, float* y, i
 
 // All values from their upper halves, and how far each may be off; then the lower halves of those that may be wanted.
 void CpuProducts::run_halves(const CpuLinear& w, const float* x, int64_t rows, float* y, int64_t ldy, std::span<const BestOf> best) {
+  QVL_CHECK(best.empty() || std::ssize(best) == rows, "{} rows, {} of them wanted in part", rows, best.size());
   const int64_t in = w.in_features, out = w.out_features, blocks = block_count(in);
   const std::byte* const inputs = quantise(x, rows, in, QuantFormat::kInt4);
   float* const energy = energy_.grow(blocks * rows);

@@ -282,7 +282,7 @@ void store_half(const Result& found, const Range* ranges, int first_lane, int in
   }
 }
 
-// What a step of each output has to be for `most` steps to reach its largest weight, of both signs together or of one (+1, -1).
+// What a step of each output has to be for `most` steps to reach its largest size_of(weight); sizes below zero do not count.
 template <typename F>
 void find_steps(const float* weights, int inputs, F size_of, float most, float* steps) {
   for (int lane = 0; lane < kPanel; ++lane) {
@@ -294,9 +294,11 @@ void find_steps(const float* weights, int inputs, F size_of, float most, float* 
 
 // Levels least..most of 256 inputs in each output's steps, those past `inputs` and of outputs without a step as zeros.
 void round_block(const float* weights, int inputs, const float* steps, float least, float most, int (*levels)[kPanel]) {
+  float factor[kPanel];
+  for (int lane = 0; lane < kPanel; ++lane) factor[lane] = steps[lane] != 0 ? 1 / steps[lane] : 0;
   for (int i = 0; i < kBlockInputs; ++i) {
     for (int lane = 0; lane < kPanel; ++lane) {
-      const float x = i < inputs && steps[lane] != 0 ? weights[i * kPanel + lane] * (1 / steps[lane]) : 0;
+      const float x = i < inputs ? weights[i * kPanel + lane] * factor[lane] : 0;
       levels[i][lane] = static_cast<int>(std::clamp((x + 12582912.0f) - 12582912.0f, least, most));
     }
   }

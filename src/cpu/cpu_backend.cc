@@ -41,9 +41,7 @@ class CpuOps : public Ops {
   }
 
   void linear_best(const Linear& w, const float* x, int64_t rows, float* y, std::span<const BestOf> best) override {
-    const auto& matrix = cpu::cast(w);
-    if (matrix.format == cpu::PanelFormat::kHalves) return products_.run_halves(matrix, x, rows, y, w.out_features, best);
-    linear(w, x, rows, y, Activation::kNone, 0);
+    product(cpu::cast(w), x, rows, y, 0, Finish::kStore, best);
   }
 
   void linear_add(const Linear& w, const float* x, int64_t rows, float* y) override {
@@ -123,13 +121,14 @@ class CpuOps : public Ops {
     pool_.parallel_for(rows, grain, [&](int64_t begin, int64_t end, int) { body(begin, end - begin); });
   }
 
-  void product(const CpuLinear& w, const float* x, int64_t rows, float* y, int64_t y_stride, Finish finish) {
+  void product(const CpuLinear& w, const float* x, int64_t rows, float* y, int64_t y_stride, Finish finish, std::span<const BestOf> best = {}) {
+    const int64_t stride = y_stride == 0 ? w.out_features : y_stride;
     if (w.format == cpu::PanelFormat::kHalves) {
       QVL_CHECK(finish == Finish::kStore, "a matrix in halves serves linear() without an activation");
-      return products_.run_halves(w, x, rows, y, y_stride == 0 ? w.out_features : y_stride, {});
+      return products_.run_halves(w, x, rows, y, stride, best);
     }
     const cpu::CpuProducts::Group all = {&w, 0, rows};
-    products_.run({&all, 1}, x, y, y_stride == 0 ? w.out_features : y_stride, finish);
+    products_.run({&all, 1}, x, y, stride, finish);
   }
 
   const KernelTable& table_;

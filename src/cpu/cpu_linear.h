@@ -22,9 +22,6 @@ inline size_t panel_bytes(int64_t in, PanelFormat format) {
   return is_quantised(format) ? quant_panel_bytes(in, quant_format(format)) : panel_bytes(in, format == PanelFormat::kBFloat16);
 }
 
-// int8 in halves (quant.h): the upper ones of all panels, then the lower ones of all outputs.
-inline size_t high_bytes(int64_t out, int64_t in) { return static_cast<size_t>(panel_count(out) * block_count(in)) * sizeof(HighBlock); }
-
 inline size_t matrix_bytes(int64_t out, int64_t in, PanelFormat format) {
   if (format == PanelFormat::kHalves) return high_bytes(out, in) + static_cast<size_t>(out * low_row_bytes(in));
   return static_cast<size_t>(panel_count(out)) * panel_bytes(in, format);

@@ -120,9 +120,9 @@ std::unique_ptr<Linear> MatrixPacker::make(int64_t out, int64_t in, WeightFormat
   return linear;
 }
 
-// Panels of some made rows, over and over.
+// Panels of some made rows, over and over: enough of them that the best stand out as much as a vocabulary's do.
 std::unique_ptr<Linear> MatrixPacker::make_halves(int64_t out, int64_t in, uint64_t seed) {
-  constexpr int64_t kMadePanels = 61;
+  constexpr int64_t kMadePanels = 509;
   const int64_t made = std::min(panel_count(out), kMadePanels) * kPanel;
   std::vector<float> values(static_cast<size_t>(made * in));
   std::mt19937 rng(static_cast<uint32_t>(seed));

@@ -15,7 +15,26 @@ constexpr int64_t kFewRows = 12;                    // that wait for the weights
 constexpr int64_t kSideBySide = 12;                 // panels: two, three or four of them share a row's inputs
 constexpr int64_t kLeastBytes = int64_t{64} << 10;  // of weights that are worth a piece of work
 
+constexpr int64_t kBestBlock = 128;                 // outputs that share a bound
+
 size_t at(int64_t i) { return static_cast<size_t>(i); }
+int64_t least_panels(int64_t panel_bytes) { return std::max<int64_t>(1, kLeastBytes / panel_bytes); }
+
+// The largest of y + sign * reach, in lanes, which the compiler turns into vectors; what is not a number does not count.
+float largest(const float* y, const float* reach, float sign, int64_t count) {
+  constexpr int64_t kLanes = 16;
+  float most[kLanes];
+  std::fill_n(most, kLanes, -INFINITY);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      const float value = y[i + lane] + sign * reach[i + lane];
+      most[lane] = value > most[lane] ? value : most[lane];
+    }
+  }
+  for (; i < count; ++i) most[0] = std::max(most[0], y[i] + sign * reach[i]);
+  return *std::max_element(most, most + kLanes);
+}
 
 }  // namespace
 
@@ -84,7 +103,7 @@ void CpuProducts::run(std::span<const Group> groups, const float* x, float* y, i
     if (inputs != nullptr) next += quantised ? g.rows * table_.input_block_bytes[static_cast<int>(quant_format(first.format))] : packed_bytes(g.rows, in);
   }
   const auto count = static_cast<int64_t>(groups.size());
-  const int64_t least = total > kFewRows ? kSideBySide : std::max<int64_t>(1, kLeastBytes / static_cast<int64_t>(first.panels.size() / at(panels)));
+  const int64_t least = total > kFewRows ? kSideBySide : least_panels(static_cast<int64_t>(first.panels.size()) / panels);
   pool_.parallel_ranges(panels * count, least, [&](int64_t begin, int64_t end, int) {
     // Panels of all groups are counted through.
     for (int64_t from = begin; from < end;) {
@@ -108,8 +127,7 @@ void CpuProducts::run_halves(const CpuLinear& w, const float* x, int64_t rows, f
     energy[i] = block.scale * block.scale * static_cast<float>(squares);
   }
   float* const reach = reach_.grow(rows * ldy);
-  const int64_t least = std::max<int64_t>(1, kLeastBytes / (blocks * static_cast<int64_t>(sizeof(HighBlock))));
-  pool_.parallel_ranges(panel_count(out), least, [&](int64_t begin, int64_t end, int) {
+  pool_.parallel_ranges(panel_count(out), least_panels(blocks * static_cast<int64_t>(sizeof(HighBlock))), [&](int64_t begin, int64_t end, int) {
     table_.product_high({.inputs = inputs, .rows = rows, .stride = rows, .energy = energy, .panels = w.panels.data(), .in = in,
                          .panel_begin = begin, .panel_end = end, .y = y, .reach = reach, .ldy = ldy, .out = out});
   });
@@ -117,12 +135,13 @@ void CpuProducts::run_halves(const CpuLinear& w, const float* x, int64_t rows, f
     float* const row = y + r * ldy;
     const float* const row_reach = reach + r * ldy;
     const float bound = best.empty() ? -INFINITY : bound_of(row, row_reach, out, best[at(r)]);
-    constexpr int64_t kPiece = 2048;
-    pool_.parallel_for((out + kPiece - 1) / kPiece, 1, [&](int64_t begin, int64_t end, int) {
-      int32_t outputs[kPiece];
+    pool_.parallel_for((out + kBestBlock - 1) / kBestBlock, 16, [&](int64_t begin, int64_t end, int) {
       for (; begin < end; ++begin) {
+        const int64_t first = begin * kBestBlock, last = std::min(out, first + kBestBlock);
+        if (largest(row + first, row_reach + first, 1, last - first) < bound) continue;
+        int32_t outputs[kBestBlock];
         int64_t count = 0;
-        for (int64_t i = begin * kPiece; i < std::min(out, (begin + 1) * kPiece); ++i) {
+        for (int64_t i = first; i < last; ++i) {
           outputs[count] = static_cast<int32_t>(i);
           count += !(row[i] + row_reach[i] < bound);
         }
@@ -135,19 +154,14 @@ void CpuProducts::run_halves(const CpuLinear& w, const float* x, int64_t rows, f
 
 // As many blocks have a value that surely exceeds it.
 float CpuProducts::bound_of(const float* y, const float* reach, int64_t out, const BestOf& best) {
-  constexpr int64_t kBlock = 128;
   if (best.outputs > 0) out = std::min<int64_t>(out, best.outputs);
-  const int64_t blocks = (out + kBlock - 1) / kBlock;
+  const int64_t blocks = (out + kBestBlock - 1) / kBestBlock;
   if (best.count <= 0 || best.count > blocks) return -INFINITY;
   float* const maxima = maxima_.grow(blocks);
   pool_.parallel_for(blocks, 128, [&](int64_t begin, int64_t end, int) {
     for (int64_t block = begin; block < end; ++block) {
-      float most = -INFINITY;
-      for (int64_t i = block * kBlock; i < std::min(out, (block + 1) * kBlock); ++i) {
-        const float sure = y[i] - reach[i];
-        most = sure > most ? sure : most;
-      }
-      maxima[block] = most;
+      const int64_t first = block * kBestBlock;
+      maxima[block] = largest(y + first, reach + first, -1, std::min(out - first, kBestBlock));
     }
   });
   std::nth_element(maxima, maxima + best.count - 1, maxima + blocks, std::greater<>());

@@ -57,7 +57,7 @@ void dequantise_row(const void* panels, QuantFormat format, int64_t in, int64_t 
 void dequantise_halves(const std::byte* matrix, int64_t out, int64_t in, int64_t output, float* values) {
   const int64_t blocks = block_count(in), lane = output % kPanel;
   const auto* const high = reinterpret_cast<const HighBlock*>(matrix) + output / kPanel * blocks;
-  const auto* const low = matrix + static_cast<size_t>(panel_count(out) * blocks) * sizeof(HighBlock) + static_cast<size_t>(output * low_row_bytes(in));
+  const auto* const low = matrix + high_bytes(out, in) + static_cast<size_t>(output * low_row_bytes(in));
   for (int64_t i = 0; i < in; ++i) {
     const int64_t block = i / kBlockInputs, k = i % kBlockInputs, dword = k / 4;
     const int upper = high[block].nibbles[dword / 2][4 * lane + k % 4] >> 4 * (dword % 2) & 15;

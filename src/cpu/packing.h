@@ -13,6 +13,8 @@ inline size_t panel_bytes(int64_t in, bool bf16) {
   return static_cast<size_t>(bf16 ? (in + 1) / 2 * 2 * kPanel * 2 : in * kPanel * 4);
 }
 inline int64_t panel_count(int64_t out) { return (out + kPanel - 1) / kPanel; }
+// A matrix of int8 in halves is the upper ones of all panels, so many bytes, then the lower ones of all outputs.
+inline size_t high_bytes(int64_t out, int64_t in) { return static_cast<size_t>(panel_count(out) * block_count(in)) * sizeof(HighBlock); }
 // Where element (output, input) of a matrix lives, in elements (2 or 4 bytes) from the first panel.
 inline size_t panel_index(int64_t output, int64_t input, int64_t in, bool bf16) {
   const int64_t panel = output / kPanel, lane = output % kPanel;

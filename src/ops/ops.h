@@ -23,7 +23,7 @@ enum class Precision {
 enum class WeightFormat {
   kPlain,  // as the precision says: float32 as it came, or bfloat16
   kInt8,   // 8.1 bits a weight
-  kInt8Halves,  // 8.3 bits a weight, of which linear_best reads little more than half; without bias, for linear and gather_rows
+  kInt8Halves,  // 8.4 bits a weight, of which linear_best reads little more than half; without bias, for linear and gather_rows
   kInt4,   // 4.4 bits a weight
 };
 

@@ -5,34 +5,18 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <random>
 
 #include "cpu/cpu_backend.h"
 #include "cpu/cpu_linear.h"
 #include "cpu/instruction_sets.h"
 #include "cpu/quantise.h"
 #include "cpu/self_test.h"
+#include "tests/cpu/random_numbers.h"
 
 namespace qvl::cpu {
 namespace {
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
-
-std::vector<float> normals(int64_t count, uint32_t seed, float scale = 1) {
-  std::mt19937 rng(seed);
-  std::normal_distribution<float> normal(0, scale);
-  std::vector<float> out(at(count));
-  for (float& x : out) x = normal(rng);
-  return out;
-}
-
-// Whole numbers with 127 in every block: rounding them to int8 loses nothing.
-std::vector<float> exact_inputs(int64_t rows, int64_t in, uint32_t seed) {
-  std::mt19937 rng(seed);
-  std::vector<float> x(at(rows * in));
-  for (int64_t i = 0; i < rows * in; ++i) x[at(i)] = i % in % kBlockInputs == 0 ? 127.0f : static_cast<float>(static_cast<int>(rng() % 255) - 127);
-  return x;
-}
 
 struct Matrix {
   Matrix(int64_t out_count, int64_t in_count, std::vector<float> weights)
@@ -54,7 +38,7 @@ struct Matrix {
 TEST(Halves, HoldWeightsToHalfAStep) {
   for (const int64_t out : {1, 16, 19, 40}) {
     for (const int64_t in : {1, 100, 256, 300, 1152}) {
-      const Matrix m(out, in, normals(out * in, static_cast<uint32_t>(out + in), 0.02f));
+      const Matrix m(out, in, random_floats(out * in, static_cast<uint32_t>(out + in), 0.02f));
       for (int64_t o = 0; o < out; ++o) {
         const auto held = m.row(o);
         for (int64_t i = 0; i < in; ++i) {
@@ -100,7 +84,7 @@ class HalvesTest : public testing::TestWithParam<std::string> {
 TEST_P(HalvesTest, ProductsOfExactInputs) {
   const int64_t shapes[][2] = {{16, 256}, {1, 1}, {17, 33}, {100, 300}, {129, 64}, {40, 1152}};
   for (const auto& [out, in] : shapes) {
-    const Matrix m(out, in, normals(out * in, 1, 0.02f));
+    const Matrix m(out, in, random_floats(out * in, 1, 0.02f));
     const auto w = pack(m);
     for (const int64_t rows : {1, 2, 5, 12, 13, 30}) {
       const auto x = exact_inputs(rows, in, 2);
@@ -120,12 +104,12 @@ TEST_P(HalvesTest, ProductsOfExactInputs) {
 // What the upper halves give is off by less than they say, and they do not say much more than that.
 TEST_P(HalvesTest, TheUpperHalvesKnowHowFarTheyAreOff) {
   constexpr int64_t kOut = 1000, kIn = 600, kRows = 3;
-  auto weights = normals(kOut * kIn, 3, 0.02f);
+  auto weights = random_floats(kOut * kIn, 3, 0.02f);
   for (int64_t i = 0; i < kIn; ++i) weights[at(7 * kIn + i)] *= 0.3f;
   weights[at(7 * kIn + 5)] = 2;  // leaves little of the others in its block
   std::fill_n(weights.begin() + 9 * kIn, kIn, 0.0f);
   const Matrix m(kOut, kIn, std::move(weights));
-  const auto x = normals(kRows * kIn, 4);
+  const auto x = random_floats(kRows * kIn, 4);
   const auto exact = linear(*pack(m), x);
   Buffer inputs(at((kRows * block_count(kIn) + kInputSlack)) * sizeof(InputBlock));
   table_->quantize(x.data(), kIn, kRows, kIn, QuantFormat::kInt4, inputs.data(), kRows);
@@ -154,10 +138,10 @@ TEST_P(HalvesTest, TheUpperHalvesKnowHowFarTheyAreOff) {
 
 TEST_P(HalvesTest, TheBestAreExactAndTheOthersBelow) {
   constexpr int64_t kOut = 9001, kIn = 300, kRows = 3;
-  const Matrix m(kOut, kIn, normals(kOut * kIn, 5, 0.02f));
+  const Matrix m(kOut, kIn, random_floats(kOut * kIn, 5, 0.02f));
   const auto w = pack(m);
   EXPECT_LT(w->best_bytes(), 0.55 * static_cast<double>(w->packed_bytes()));
-  const auto x = normals(kRows * kIn, 6);
+  const auto x = random_floats(kRows * kIn, 6);
   const auto exact = linear(*w, x);
   const std::vector<BestOf> best = {{.count = 5, .within = 0, .outputs = 0}, {.count = 1, .within = 0.1f, .outputs = 0}, {.count = 3, .within = 0, .outputs = 4000}};
   const auto y = linear(*w, x, best);
@@ -185,8 +169,8 @@ TEST_P(HalvesTest, TheBestAreExactAndTheOthersBelow) {
 
 TEST_P(HalvesTest, RowsAreIndependent) {
   constexpr int64_t kOut = 700, kIn = 300, kRows = 14;
-  const auto w = pack(Matrix(kOut, kIn, normals(kOut * kIn, 7, 0.02f)));
-  auto x = normals(kRows * kIn, 8);
+  const auto w = pack(Matrix(kOut, kIn, random_floats(kOut * kIn, 7, 0.02f)));
+  auto x = random_floats(kRows * kIn, 8);
   std::fill_n(x.begin() + 2 * kIn, kIn, 0.0f);
   const std::vector<BestOf> best(at(kRows), BestOf{.count = 2, .within = 0, .outputs = 0});
   const auto together = linear(*w, x, best);
@@ -208,7 +192,7 @@ TEST_P(HalvesTest, RowsAreIndependent) {
 }
 
 TEST_P(HalvesTest, RowsOfTheTable) {
-  const Matrix m(40, 300, normals(40 * 300, 9, 0.02f));
+  const Matrix m(40, 300, random_floats(40 * 300, 9, 0.02f));
   const auto w = pack(m);
   const std::vector<int32_t> ids = {39, 0, 16, 16};
   std::vector<float> rows(ids.size() * 300);

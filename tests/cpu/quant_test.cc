@@ -8,6 +8,7 @@
 
 #include "cpu/instruction_sets.h"
 #include "cpu/packing.h"
+#include "tests/cpu/random_numbers.h"
 
 namespace qvl::cpu {
 namespace {
@@ -61,24 +62,6 @@ class QuantTest : public testing::TestWithParam<Case> {
 
   const KernelTable* table_;
 };
-
-std::vector<float> random_floats(int64_t count, uint32_t seed, float scale = 1) {
-  std::mt19937 rng(seed);
-  std::normal_distribution<float> normal(0, scale);
-  std::vector<float> out(at(count));
-  for (float& x : out) x = normal(rng);
-  return out;
-}
-
-// Whole numbers with 127 in every block: their scale is exactly one.
-std::vector<float> exact_inputs(int64_t rows, int64_t in, uint32_t seed) {
-  std::mt19937 rng(seed);
-  std::vector<float> x(at(rows * in));
-  for (int64_t i = 0; i < rows * in; ++i) {
-    x[at(i)] = i % in % kBlockInputs == 7 % in ? 127.0f : static_cast<float>(static_cast<int>(rng() % 255) - 127);
-  }
-  return x;
-}
 
 TEST_P(QuantTest, ProductsOfExactInputs) {
   constexpr float kGuard = 4711.0f;

@@ -14,6 +14,7 @@ import os
 import random
 import traceback
 from collections import Counter, deque
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,6 +38,10 @@ SYSTEMS = [
 ]
 SLACK = {"box": 2, "hit": 1, "near": 4}  # tokens of an answer with coordinates that may be others
 KEPT, ASKED = 40, 3  # scenes a process keeps for each size, and how often one is asked about
+CHAINED = 0.35  # share of conversations that go on from the one before, as people ask on about a picture
+UNTHOUGHT = 0.06  # share of conversations asked with thinking that need none
+NO_THOUGHT = {"en": "Nothing to calculate here.", "zh": "这里不用计算。"}
+THOUGHTFUL = ("arith", "count", "count_attr", "chart_diff", "multi")  # with thinking there is something to think, or turns before
 RENDERED = 0.18  # share of pictures from the pool of other programs', of the kinds it has
 
 
@@ -141,34 +146,34 @@ class Row:
         self.put(ids, [-100] * len(ids), 0, 1, positions)
         return following
 
-    def add(self, conversation, base):
-        """One conversation behind the prefix that ends at position `base`; False where it does not fit."""
-        t, ids, labels = self.t, [], []
-        opening = [t.start] + t.encode("user\n")
-        for i, (question, answer) in enumerate(conversation.turns):
-            ask = (
-                (opening if i or conversation.alone else [])
-                + t.encode(question)
-                + [t.end]
-                + t.newline
-                + [t.start]
-                + t.encode("assistant\n")
-            )
-            if conversation.thinking:  # the template opens the thought
-                ask, answer = ask + t.encode("<think>\n"), answer.removeprefix("<think>\n")
-            reply = t.encode(answer) + [t.end]
-            ids += ask + reply + t.newline
-            labels += [-100] * len(ask) + reply + [-100] * len(t.newline)
+    def add(self, chain, base):
+        """Conversations, one going on from the other, behind the prefix that ends at position `base`; False where they do
+        not fit."""
+        t, ids, labels, asked = self.t, [], [], []
+        opening, alone, at = [t.start] + t.encode("user\n"), chain[0].alone, len(self.data["ids"])
+        for c in chain:
+            first = at + len(ids)
+            for question, answer in c.turns:
+                ask = (
+                    (opening if ids or alone else [])
+                    + t.encode(question)
+                    + [t.end]
+                    + t.newline
+                    + [t.start]
+                    + t.encode("assistant\n")
+                )
+                if c.thinking:  # the template opens the thought
+                    ask, answer = ask + t.encode("<think>\n"), answer.removeprefix("<think>\n")
+                reply = t.encode(answer) + [t.end]
+                ids += ask + reply + t.newline
+                labels += [-100] * len(ask) + reply + [-100] * len(t.newline)
+            asked.append((c.task, c.language, first, at + len(ids), c.region, self.level))
         if len(ids) > self.room():
             return False
         self.branches += 1
-        first, start = len(self.data["ids"]), 0 if conversation.alone else base
-        self.put(
-            ids, labels, self.branches, 0 if conversation.alone else 1, [(start + i,) * 3 for i in range(len(ids))]
-        )
-        self.asked.append(
-            (conversation.task, conversation.language, first, len(self.data["ids"]), conversation.region, self.level)
-        )
+        start = 0 if alone else base
+        self.put(ids, labels, self.branches, 0 if alone else 1, [(start + i,) * 3 for i in range(len(ids))])
+        self.asked += asked
         return True
 
     def finish(self):
@@ -178,6 +183,29 @@ class Row:
         out = {f: np.array(d[f], np.int32) for f in self.FIELDS}
         out["positions"] = out["positions"].T.copy()
         return out
+
+
+def thoughtless(r, conversation):
+    """Now and then the same question asked with thinking, which begins with a thought that nothing is to be thought about."""
+    c = conversation
+    if c.thinking or c.task in THOUGHTFUL or r.random() >= UNTHOUGHT:
+        return c
+    ((question, answer),) = c.turns
+    return replace(c, thinking=True, turns=[(question, f"<think>\n{NO_THOUGHT[c.language]}\n</think>\n\n{answer}")])
+
+
+def chains(r, conversations):
+    """Lists of conversations in the order given: some go on from the one before. One with a thought is the last of its
+    list, since the template leaves thoughts out of what lies behind; most stay with their language."""
+    out = []
+    for c in conversations:
+        last = out[-1][-1] if out else None
+        joins = last and not (last.thinking or last.alone or c.alone) and len(out[-1]) < 4
+        if joins and r.random() < (CHAINED if c.language == last.language else CHAINED / 3):
+            out[-1].append(c)
+        else:
+            out.append([c])
+    return out
 
 
 class Drawn:
@@ -232,6 +260,7 @@ class Batcher:
             try:
                 drawn = self.scene(r, curriculum, size, **how)
                 asked = curriculum.order(r, drawn.kind, conversations(r, drawn.scene))
+                asked = [[c] for c in asked] if single else chains(r, [thoughtless(r, c) for c in asked])
                 aside = talk(r, how.get("test", False)) if r.random() < 0.3 else None
             except Exception:  # one scene in thousands that cannot be drawn costs that scene, not the batch
                 self.faults += 1
@@ -242,11 +271,12 @@ class Batcher:
                 continue
             base, before = row.prefix(r, drawn.scene), row.branches
             row.level = KIND_INDEX[drawn.kind] * LEVELS + drawn.level
-            for c in asked:
-                if row.branches - before < self.most or single:
-                    row.add(c, base)
+            most = len(row.asked) + self.most
+            for chain in asked:
+                if len(row.asked) < most or single:
+                    row.add(chain, base)
             if aside:
-                row.add(aside, base)
+                row.add([aside if single else thoughtless(r, aside)], base)
             scenes.append(drawn)
             merged = size[0] * size[1] // 1024
             least = 2 * merged + 70 if how.get("kind") != "video" else how["frames"] // 2 * (merged + 10) + 60

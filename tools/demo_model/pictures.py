@@ -21,9 +21,12 @@ from charts import chart
 from diagrams import diagram
 from holdout import REDRAWN, new_line, unseen, unseen_line
 from objects import draw_object, objects, pair, pick_pair
+from spelling import new_word
 from windows import page, table, window
 from words import COLOURS, INKS, UNSEEN_PAIRS, held_out
 
+
+INVENTED = 0.6  # share of a text's words that are no words of a list
 
 # Text and sums --------------------------------------------------------------------------------------------------------
 
@@ -51,9 +54,11 @@ def some_text(r, test, level):
             )
         elif k < 0.82:
             word = r.choice(words.WORDS)
-            text = r.choice((word, word.upper(), word.capitalize()))
+            text = new_word(r) if r.random() < INVENTED else r.choice((word, word.upper(), word.capitalize()))
             if r.random() < 0.3:
-                text += " " + r.choice(words.WORDS)
+                text += " " + (new_word(r) if r.random() < INVENTED else r.choice(words.WORDS))
+        elif r.random() < INVENTED:
+            text = new_word(r, chinese=True)
         else:
             text = r.choice(words.ZH_WORDS) + (r.choice(words.ZH_WORDS) if r.random() < 0.2 else "")
         if level < 5:

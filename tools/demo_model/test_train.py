@@ -19,16 +19,18 @@ import numpy as np
 import torch
 
 import sizes
+import train
 import workers
-from batches import Batcher, Drawn, Row
+from batches import Batcher, Drawn, Row, chains, thoughtless
 from curriculum import TOP, Curriculum
 from export import write_parts
 from grow import add_markup, grow, spread
 from model import DemoModel, load_model, read_weights
 from optimizer import Flat
 from pictures import make
-from questions import conversations
+from questions import Conversation, conversations
 from questions_compared import drawio
+from spelling import KEPT_OUT, new_word
 from test_model import as_batch, conversation
 from tokenizers import Tokenizer
 from wordings import TEXT, HeldOutWordings, bare, say, skeletons
@@ -109,6 +111,42 @@ def test_two_pictures():
     assert len(seen) == 2 * 4 * 6
     first, second = seen[0][0], seen[24][0]
     assert second == first + 6 + 2 and after == second + 6 + 1  # the longer side, then vision_end and vision_start
+
+
+def test_chains():
+    """One conversation that goes on from another sees its turns, and each counts as a question of its own; a thought ends a chain."""
+    batcher, r = Batcher(DEMO, 640), random.Random(7)
+    two = [
+        Conversation("color", "en", [("What color is the ring?", "The ring is red.")]),
+        Conversation("count", "en", [("How many objects?", "<think>\nNothing.\n</think>\n\nThere is 1 object.")], thinking=True),
+    ]
+    row = Row(batcher.tokens, 640)
+    assert row.add(two, row.prefix(r, make(r, "objects", 128, 192, 2))) and row.branches == 1
+    answers = []
+    for _, _, first, end, _, _ in row.asked:
+        answers.append(batcher.tokens.decode([i for i, l in zip(row.data["ids"][first:end], row.data["labels"][first:end]) if l >= 0]))
+    assert answers == ["The ring is red.", "Nothing.\n</think>\n\nThere is 1 object."], answers
+    assert row.asked[0][3] == row.asked[1][2] and row.asked[1][3] == len(row.data["ids"])
+    lengths = set()
+    for i in range(60):
+        asked = [thoughtless(r, c) for c in conversations(r, make(random.Random(i), "objects", 192, 256, 5))]
+        made = chains(r, asked)
+        assert [c for chain in made for c in chain] == asked
+        assert not any(c.thinking or c.alone for chain in made for c in chain[:-1])
+        lengths |= {len(chain) for chain in made}
+    assert lengths == {1, 2, 3, 4}
+
+
+def test_question_weights():
+    """An answer of four times the tokens counts twice, and the mean of all tokens is 1."""
+    weights = train.question_weights(torch.tensor([0, 1, 1, 1, 1]), 3)
+    assert torch.allclose(weights[0], 2 * weights[1]) and abs(weights.mean().item() - 1) < 1e-6
+
+
+def test_new_words():
+    r = random.Random(8)
+    made = [new_word(r, chinese=i % 2 == 0) for i in range(4000)]
+    assert not {w.lower() for w in made} & KEPT_OUT and len(set(made)) > 3000
 
 
 def test_reuse():

@@ -78,6 +78,14 @@ def tag_loss(features, head, present):
     return loss.sum() / (4 * features.shape[0] * features.shape[1]), found
 
 
+def question_weights(question, questions):
+    """Weights of the answers' tokens, 1 on average: by the root of the answer's length, between every token the same, with
+    which a page's markup outweighs thirty colours, and every answer the same. question: the number of each token's."""
+    lengths = torch.zeros(questions, device=question.device).index_add_(0, question, torch.ones_like(question, dtype=torch.float32))
+    weights = lengths.clamp(min=1).rsqrt()[question]
+    return weights / weights.mean()
+
+
 def typed(tensors):
     """Index arrays as torch wants them."""
     return {k: v.long() if k in INDEXES else v for k, v in tensors.items()}
@@ -272,8 +280,9 @@ class Run:
         hidden, features = self.model(t)
         chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, t["take"])
         logits = self.model.logits(chosen).float()
-        loss = F.cross_entropy(logits, t["target"])
-        self.answer, self.found = loss.detach(), torch.zeros_like(loss.detach())
+        each = F.cross_entropy(logits, t["target"], reduction="none")
+        loss = (each * question_weights(t["question"], len(t["question_task"]))).mean()
+        self.answer, self.found = each.detach().mean(), torch.zeros_like(loss.detach())
         self.tally(logits.detach().argmax(-1), t)
         weight = self.a.tag_weight * max(0.0, 1 - p / LABELLED)  # the labels steady the beginning, and then let go
         if weight and "present" in t:

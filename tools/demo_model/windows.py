@@ -6,6 +6,7 @@ header, rows. Of a page: elements, a list of (element, text or list of texts), t
 """
 import words
 from canvas import Canvas, Scene, light, near, pick_font
+from spelling import new_word
 
 SKINS = [  # desktop, window, bar, field, button, accent
     ((90, 120, 160), (235, 238, 242), (50, 90, 170), (255, 255, 255), (225, 225, 225), (60, 120, 220)),
@@ -91,6 +92,8 @@ def draw_fields(form, level):
         if form.y + 20 > form.y2 - 30:
             break
         value = r.choice(form.words(words.VALUES, words.ZH_VALUES)) if r.random() < 0.7 else ""
+        if value and r.random() < 0.3:  # people write what they like
+            value = r.choice((new_word(r, form.chinese), str(r.randint(0, 9999))))
         label = form.text(form.x1 + 6, form.y + 4, name, ink_on(form.face))
         box = (max(form.x1 + 48, label[2] + 5), form.y, form.x2 - r.uniform(6, 16), form.y + 18)
         c.rect(box, form.field, near(r, (130, 130, 130), 20), radius=form.radius)

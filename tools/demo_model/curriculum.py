@@ -73,6 +73,7 @@ NEEDS = {  # task -> what must be learnt to NEEDED first
     "vid_desc": ("vid_obj",),
 }
 NEEDED, KEEP, WAIT, PASS, TOP = 0.5, 0.12, 0.25, 0.7, 6
+LEAST = 60  # questions to tell an accuracy from
 FIRST = {"objects": 2}  # a single object teaches to answer without looking for the one asked about
 LEVELS = TOP + 2  # to count by: 0 to TOP, and one for pictures from the pool, which have none
 APART = ("chat", "refuse")  # asked without regard to the kind of picture (smalltalk.py)
@@ -132,7 +133,7 @@ class Curriculum:
             reverse=True,
         )
 
-    def learn(self, by_task, by_level, least=60):
+    def learn(self, by_task, by_level, least=LEAST):
         """Takes (right, asked) by task and by (kind, level) since the last time; moves levels. A kind goes up when its
         questions at its own level are right. Returns the changes as text."""
         for task, (good, asked) in by_task.items():

@@ -42,7 +42,7 @@ import torch.nn.functional as F  # noqa: E402
 
 import validation  # noqa: E402
 from batches import Tokens, tag_names  # noqa: E402
-from curriculum import KIND_INDEX, LEVELS, TASK_INDEX, TASKS, TOP, Curriculum  # noqa: E402
+from curriculum import KIND_INDEX, LEAST, LEVELS, TASK_INDEX, TASKS, TOP, Curriculum  # noqa: E402
 from export import write_parts  # noqa: E402
 from files import write_json  # noqa: E402
 from model import Linear, load_model  # noqa: E402
@@ -303,8 +303,8 @@ class Run:
     def learn(self):
         """Moves the curriculum by what was right since the last time."""
         tasks, levels = self.by_task.tolist(), self.by_level.tolist()
-        self.by_task.zero_()
-        self.by_level.zero_()
+        for counted in (self.by_task, self.by_level):  # what was asked too rarely to tell is counted on
+            counted[counted[:, 1] >= LEAST] = 0
         by_level = {(k, v): levels[i * LEVELS + v] for k, i in KIND_INDEX.items() for v in range(1, TOP + 1)}
         changes = self.curriculum.learn({t: tasks[i] for t, i in TASK_INDEX.items()}, by_level)
         self.curriculum.at_least(1 + int((TOP - 1) * min(1.0, self.progress() / CONSTANT)))

@@ -3,7 +3,7 @@
 
 A row is `length` tokens. Per token: `ids`, `branch` (0: the prefix; each conversation has a number of its own), `doc`
 (which picture of the row), `upward` (whether it sees the prefix) and M-RoPE `positions`. Reading a picture once for six
-or seven questions is what makes training on a CPU possible at all.
+or ten questions is what makes training on a CPU possible at all.
 
 Everything that needs a search is found here, in the processes that draw, and handed on as index arrays (`seen`, `take`,
 `present`): on a GPU a search makes the CPU wait. Drawing is what a GPU would wait for, so a process keeps its latest
@@ -223,7 +223,7 @@ class Drawn:
 class Batcher:
     """Batches from one stream of random numbers. `tags`: the names of the vision labels, or None for none."""
 
-    def __init__(self, tokenizer_folder, length=512, tags=None, most=7):
+    def __init__(self, tokenizer_folder, length=512, tags=None, most=10):
         self.tokens, self.length, self.most = Tokens(tokenizer_folder), length, most
         self.tags = {t: i for i, t in enumerate(tags)} if tags else None
         self.kept, self.faults = {}, 0

@@ -90,7 +90,7 @@ class Curriculum:
         self.levels = {k: state.get("levels", {}).get(k, FIRST.get(k, 1)) for k in TASKS}
         self.share = state.get("share", 1.0)  # of the rows of a step: less where the GPU's memory did not hold them
         self.label = state.get("label", True)  # whether the vision labels are wanted still
-        self.favour = dict(state.get("favour", {}))  # factors of KIND_SHARE, by kind
+        self.favour = dict(state.get("favour", {}))  # factors of KIND_SHARE, by kind, and of a task's share of its kind
 
     def state(self):
         return {k: getattr(self, k) for k in ("accuracy", "levels", "share", "label", "favour")}
@@ -113,7 +113,7 @@ class Curriculum:
         for kind in self.kinds:
             tasks = TASKS[kind]
             share = KIND_SHARE[kind] * self.favour.get(kind, 1.0)
-            out[kind] = share * sum(w * self.task_weight(t) for t, w in tasks.items()) / sum(tasks.values())
+            out[kind] = share * sum(w * self.favour.get(t, 1.0) * self.task_weight(t) for t, w in tasks.items()) / sum(tasks.values())
         return out
 
     def pick_kind(self, r, video=True):
@@ -129,7 +129,7 @@ class Curriculum:
         share = TASKS[kind]
         return sorted(
             conversations,
-            key=lambda c: r.random() ** (1 / (share.get(c.task, 1) * self.task_weight(c.task))),
+            key=lambda c: r.random() ** (1 / (share.get(c.task, 1) * self.favour.get(c.task, 1.0) * self.task_weight(c.task))),
             reverse=True,
         )
 

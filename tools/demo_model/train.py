@@ -49,8 +49,8 @@ from model import Linear, load_model  # noqa: E402
 from optimizer import Flat, optimizers, set_rate  # noqa: E402
 from workers import LEFT_HERE, Settings, Workers  # noqa: E402
 
-LABELLED = 0.8  # share of the time in which the labels' loss is taken, ever less of it
 CONSTANT = 0.6  # share of the time at the full rate, and with levels that follow the accuracy
+LABELLED = 0.9  # share of the time in which the labels' loss is taken, from CONSTANT on ever less of it
 INDEXES = ("ids", "branch", "doc", "seen", "take", "target", "question", "question_task", "question_level", "present")
 
 
@@ -284,7 +284,7 @@ class Run:
         loss = (each * question_weights(t["question"], len(t["question_task"]))).mean()
         self.answer, self.found = each.detach().mean(), torch.zeros_like(loss.detach())
         self.tally(logits.detach().argmax(-1), t)
-        weight = self.a.tag_weight * max(0.0, 1 - p / LABELLED)  # the labels steady the beginning, and then let go
+        weight = self.a.tag_weight * min(1.0, max(0.0, (LABELLED - p) / (LABELLED - CONSTANT)))  # steady the beginning, then let go
         if weight and "present" in t:
             tags, self.found = tag_loss(features[0], self.head, t["present"])
             loss = loss + weight * tags
@@ -497,10 +497,10 @@ def arguments():
         "--tag-weight",
         type=float,
         default=0.1,
-        help="weight of the labels' loss in the joint stage, fading over four fifths of it",
+        help="weight of the labels' loss in the joint stage, fading from six to nine tenths of it",
     )
     p.add_argument("--kinds", nargs="*", choices=list(TASKS), help="only these kinds of pictures")
-    p.add_argument("--favour", nargs="*", default=[], metavar="KIND=FACTOR", help="draw these kinds so many times as often")
+    p.add_argument("--favour", nargs="*", default=[], metavar="NAME=FACTOR", help="take these kinds or tasks so many times as often")
     p.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="processes that draw")
     p.add_argument("--threads", type=int, default=0, help="torch's threads (0: its own choice)")
     p.add_argument("--log", type=float, default=30, help="seconds between lines of the log")

@@ -42,6 +42,7 @@ CHAINED = 0.35  # share of conversations that go on from the one before, as peop
 UNTHOUGHT = 0.06  # share of conversations asked with thinking that need none
 NO_THOUGHT = {"en": "Nothing to calculate here.", "zh": "这里不用计算。"}
 THOUGHTFUL = ("arith", "count", "count_attr", "chart_diff", "multi")  # with thinking there is something to think, or turns before
+LABELLED = dict(text=6, window=1.5, chart=1.5, objects=1)  # kinds of the pictures that bring labels alone, and their shares
 RENDERED = 0.18  # share of pictures from the pool of other programs', of the kinds it has
 
 
@@ -283,8 +284,20 @@ class Batcher:
             if single or row.room() < least or row.branches == before:
                 return row, scenes
 
-    def batch(self, r, curriculum, rows, videos=0, size=None, **how):
-        """rows with pictures of one size and `videos` rows of videos of one length and size, as numpy arrays."""
+    def labelled(self, r, curriculum, count):
+        """`count` small pictures that are not asked about: reading a character is learnt from many pictures and the labels under
+        their patches, and without a language model behind it a picture costs a tenth."""
+        size, kinds, pictures, tags = sizes.pick(r, 0.0), list(LABELLED), [], []
+        while len(pictures) < count:
+            kind = r.choices(kinds, list(LABELLED.values()))[0]
+            scene = make(r, kind, *size, curriculum.pick_level(r, kind))
+            pictures.append(np.ascontiguousarray(scene.pixels))
+            tags.append(scene.tags)
+        return dict(extra=np.stack(pictures), extra_present=present(tags, self.tags, *size))
+
+    def batch(self, r, curriculum, rows, videos=0, size=None, labelled=0, **how):
+        """rows with pictures of one size, `videos` rows of videos of one length and size, and `labelled` pictures without
+        questions, as numpy arrays."""
         size, frames = size or sizes.pick(r), r.choice((2, 4, 4, 6, 8))
         side = r.choices(list(sizes.VIDEOS), list(sizes.VIDEOS.values()))[0]
         made, drawn, clips = [], [], []
@@ -307,6 +320,8 @@ class Batcher:
         out["asked"] = [row.asked for row in made]
         out["present"] = present(tags, self.tags, *size) if self.tags and pictures else None
         out.update(self.indexes(out, made))
+        if labelled and self.tags:
+            out.update(self.labelled(r, curriculum, labelled))
         return out
 
     def indexes(self, out, made):

@@ -79,9 +79,9 @@ def test_parts():
 
 def test_shared_memory():
     batcher, r = Batcher(DEMO, 384, tags=["shape:circle", "colour:red"]), random.Random(3)
-    batch, slot = batcher.batch(r, Curriculum(), 2, 1, size=(128, 192), level=3), mmap.mmap(-1, 8 << 20)
+    batch, slot = batcher.batch(r, Curriculum(), 2, 1, size=(128, 192), level=3, labelled=4), mmap.mmap(-1, 8 << 20)
     fields, size = workers.pack(batch, slot)
-    assert {f[0] for f in fields} >= {"ids", "pictures", "videos", "seen", "take", "target", "question", "present"}
+    assert {f[0] for f in fields} >= {"ids", "pictures", "videos", "seen", "take", "target", "question", "present", "extra", "extra_present"}
     for name, kind, shape, at in fields:
         assert at + int(np.prod(shape)) * np.dtype(kind).itemsize <= size
         assert np.array_equal(np.frombuffer(slot, kind, int(np.prod(shape)), at).reshape(shape), batch[name])
@@ -247,7 +247,7 @@ def test_run():
         os.makedirs(out)
         with open(os.path.join(out, "tags.json"), "w", encoding="utf-8") as f:
             json.dump(["colour:red", "shape:circle"], f)
-        text, seconds = run_train("--out", out, "--config", base, "--export", export, "--deadline", "25", "--reserve", "9")
+        text, seconds = run_train("--out", out, "--config", base, "--export", export, "--deadline", "25", "--reserve", "9", "--labelled", "3")
         assert seconds < 27 and "final step" in text and "Traceback" not in text, text
         assert {"weights.part0", "config.json", "tokenizer.json", "state.json", "log.txt"} == set(os.listdir(export))
         with open(os.path.join(export, "state.json"), encoding="utf-8") as f:

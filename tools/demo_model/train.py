@@ -49,9 +49,7 @@ from model import Linear, load_model  # noqa: E402
 from optimizer import Flat, optimizers, set_rate  # noqa: E402
 from workers import LEFT_HERE, Settings, Workers  # noqa: E402
 
-CONSTANT = 0.6  # share of the time at the full rate, and with levels that follow the accuracy
-LABELLED = 0.9  # share of the time in which the labels' loss is taken, from CONSTANT on ever less of it
-INDEXES = ("ids", "branch", "doc", "seen", "take", "target", "question", "question_task", "question_level", "present")
+INDEXES = ("ids", "branch", "doc", "seen", "take", "target", "question", "question_task", "question_level", "present", "extra_present")
 
 
 def fast_bfloat16(device):
@@ -163,7 +161,10 @@ class Run:
             self.counts = state["counts"]
             self.flat.steps = self.counts["step"]
             for o, s in zip(self.opts, state["optimizers"]):
+                bases = [g["base"] for g in o.param_groups]
                 o.load_state_dict(s)
+                for g, base in zip(o.param_groups, bases):  # the rate asked for now
+                    g["base"] = base
         self.budget = 60 * a.minutes  # seconds of training; train() takes off what the deadline does not leave
         self.decode = Tokens(tokenizer_folder(a)).decode
         self.by_task = torch.zeros(len(TASK_INDEX) + 1, 2, device=a.device)
@@ -232,7 +233,7 @@ class Run:
 
     def rate(self, p):
         """The learning rate's factor: a short rise, constant, then a cosine down to 2 % over the rest of the time."""
-        down = 1.0 if p < CONSTANT else 0.02 + 0.98 * (1 + math.cos(math.pi * (p - CONSTANT) / (1 - CONSTANT))) / 2
+        down = 1.0 if p < self.a.constant else 0.02 + 0.98 * (1 + math.cos(math.pi * (p - self.a.constant) / (1 - self.a.constant))) / 2
         return min(1, (self.counts["step"] + 1) / self.a.warm) * down
 
     def mark(self, part, waited=0.0):
@@ -284,10 +285,13 @@ class Run:
         loss = (each * question_weights(t["question"], len(t["question_task"]))).mean()
         self.answer, self.found = each.detach().mean(), torch.zeros_like(loss.detach())
         self.tally(logits.detach().argmax(-1), t)
-        weight = self.a.tag_weight * min(1.0, max(0.0, (LABELLED - p) / (LABELLED - CONSTANT)))  # steady the beginning, then let go
+        weight = self.a.tag_weight * min(1.0, (1 - p) / (1 - self.a.constant))  # the labels steady most of the way, and then let go
         if weight and "present" in t:
             tags, self.found = tag_loss(features[0], self.head, t["present"])
             loss = loss + weight * tags
+        if weight and "extra" in t:
+            tokens, _ = self.model.model.visual(t["extra"][:, None], self.model.dtype)
+            loss = loss + weight * tag_loss(tokens, self.head, t["extra_present"])[0]
         return loss
 
     def tally(self, given, t):
@@ -307,8 +311,8 @@ class Run:
             counted[counted[:, 1] >= LEAST] = 0
         by_level = {(k, v): levels[i * LEVELS + v] for k, i in KIND_INDEX.items() for v in range(1, TOP + 1)}
         changes = self.curriculum.learn({t: tasks[i] for t, i in TASK_INDEX.items()}, by_level)
-        self.curriculum.at_least(1 + int((TOP - 1) * min(1.0, self.progress() / CONSTANT)))
-        self.curriculum.label = self.a.stage == "vision" or self.progress() < LABELLED
+        self.curriculum.at_least(1 + int((TOP - 1) * min(1.0, self.progress() / self.a.constant)))
+        self.curriculum.label = self.a.stage == "vision" or self.a.tag_weight > 0
         self.publish()
         if changes:
             self.log(f"step {self.counts['step']}: {changes}")
@@ -492,13 +496,15 @@ def arguments():
         help="the vision blocks' rate as a share of --lr (1 in the vision stage)",
     )
     p.add_argument("--warm", type=int, default=100, help="steps until the full rate")
+    p.add_argument("--constant", type=float, default=0.6, help="share of the time at the full rate, and with levels that follow the accuracy")
     p.add_argument("--mean-decay", type=float, default=0.999, help="of the running mean of the weights")
     p.add_argument(
         "--tag-weight",
         type=float,
         default=0.1,
-        help="weight of the labels' loss in the joint stage, fading from six to nine tenths of it",
+        help="weight of the labels' loss in the joint stage, fading after the time at the full rate",
     )
+    p.add_argument("--labelled", type=int, default=0, help="further pictures a step for the vision labels alone, without questions")
     p.add_argument("--kinds", nargs="*", choices=list(TASKS), help="only these kinds of pictures")
     p.add_argument("--favour", nargs="*", default=[], metavar="NAME=FACTOR", help="take these kinds or tasks so many times as often")
     p.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="processes that draw")
@@ -531,7 +537,7 @@ def main():
     maker = multiprocessing.get_context("fork").Process(target=validation.write_batches, args=valid, daemon=True)
     if a.stage == "joint" and not os.path.exists(valid[0]):
         maker.start()
-    settings = Settings(tokenizer_folder(a), tags, a.length, a.budget, a.video_share, a.kinds, a.large, a.reuse)
+    settings = Settings(tokenizer_folder(a), tags, a.length, a.budget, a.video_share, a.kinds, a.large, a.reuse, a.labelled)
     workers = Workers(a.workers, settings, os.path.join(a.out, "curriculum.json"))  # before torch has any threads
     torch.manual_seed(a.seed)
     torch.set_float32_matmul_precision("high")

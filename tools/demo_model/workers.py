@@ -57,6 +57,7 @@ class Settings(NamedTuple):
     kinds: list
     large: float
     reuse: float
+    labelled: int
 
 
 def step_batch(r, batcher, curriculum, s, per_row):
@@ -64,7 +65,7 @@ def step_batch(r, batcher, curriculum, s, per_row):
     size = sizes.pick(r, s.large)
     rows = rows_for(s.budget * curriculum.share, size, s.length, per_row.get(size, 1.5))
     videos = rows if s.kinds == ["video"] else int(rows * s.video_share + r.random())  # few rows: not in every step
-    batch = batcher.batch(r, curriculum, rows - videos, videos, size, reuse=s.reuse)
+    batch = batcher.batch(r, curriculum, rows - videos, videos, size, reuse=s.reuse, labelled=s.labelled)
     if rows > videos:
         per_row[size] = 0.7 * per_row.get(size, 1.5) + 0.3 * len(batch["pictures"]) / (rows - videos)
     return batch

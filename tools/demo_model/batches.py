@@ -21,7 +21,7 @@ import numpy as np
 import sizes
 from curriculum import KIND_INDEX, LEVELS, TASK_INDEX, TOP
 from files import write_json
-from pictures import KINDS, make
+from pictures import KINDS, make, written
 from questions import conversations, talk
 
 try:
@@ -42,7 +42,7 @@ CHAINED = 0.35  # share of conversations that go on from the one before, as peop
 UNTHOUGHT = 0.06  # share of conversations asked with thinking that need none
 NO_THOUGHT = {"en": "Nothing to calculate here.", "zh": "这里不用计算。"}
 THOUGHTFUL = ("arith", "count", "count_attr", "chart_diff", "multi")  # with thinking there is something to think, or turns before
-LABELLED = dict(text=6, window=1.5, chart=1.5, objects=1)  # kinds of the pictures that bring labels alone, and their shares
+LABELLED = dict(written=6, window=1, chart=1.5, objects=1)  # kinds of the pictures that bring labels alone, and their shares
 RENDERED = 0.18  # share of pictures from the pool of other programs', of the kinds it has
 
 
@@ -290,7 +290,7 @@ class Batcher:
         size, kinds, pictures, tags = sizes.pick(r, 0.0), list(LABELLED), [], []
         while len(pictures) < count:
             kind = r.choices(kinds, list(LABELLED.values()))[0]
-            scene = make(r, kind, *size, curriculum.pick_level(r, kind))
+            scene = written(r, *size) if kind == "written" else make(r, kind, *size, curriculum.pick_level(r, kind))
             pictures.append(np.ascontiguousarray(scene.pixels))
             tags.append(scene.tags)
         return dict(extra=np.stack(pictures), extra_present=present(tags, self.tags, *size))

@@ -10,13 +10,14 @@ import struct
 from program import ROOT
 
 DEMO = ROOT / "models/demo"
-HIDDEN, INNER, HEAD, VOCAB, WIDTH, VISION_INNER, POSITIONS, PATCH = 64, 64, 64, 2048, 32, 32, 256, 1536
+HIDDEN, INNER, HEAD, WIDTH, VISION_INNER, POSITIONS, PATCH = 64, 64, 64, 32, 32, 256, 1536
+VOCAB = json.loads((DEMO / "config.json").read_text())["text_config"]["vocab_size"]
 
 
 def config():
     out = json.loads((DEMO / "config.json").read_text())
     out["text_config"].update(hidden_size=HIDDEN, intermediate_size=INNER, head_dim=HEAD, num_attention_heads=1,
-                              num_key_value_heads=1, num_hidden_layers=1, vocab_size=VOCAB)
+                              num_key_value_heads=1, num_hidden_layers=1)
     out["vision_config"].update(depth=1, hidden_size=WIDTH, intermediate_size=VISION_INNER, num_heads=1,
                                 deepstack_visual_indexes=[0], out_hidden_size=HIDDEN, num_position_embeddings=POSITIONS)
     return out

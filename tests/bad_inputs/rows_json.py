@@ -4,6 +4,7 @@ those that only code can write, or that the real model answers in another way.""
 import csv
 import json
 
+from checkpoints import VOCAB
 from program import ROOT, Failure
 from rows_http import JSON_TYPE, post
 
@@ -204,7 +205,7 @@ RECIPES = {
     "SAM-078": flat_memory(body(user("hi", max_tokens=2147483647)), 32),
     "SAM-080": body(user("word " * 20000)),
     "SAM-085c": body(user("hi", logit_bias={"2047": -100, "0": 100.0})),
-    "SAM-087": ban(2048),
+    "SAM-087": ban(VOCAB),
     "SAM-087b": ban(1024),
     "SAM-093": stop_strings_in_pieces,
     "SAM-095": long_penalties,

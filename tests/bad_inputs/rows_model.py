@@ -8,7 +8,7 @@ import shutil
 import struct
 
 import program
-from checkpoints import Checkpoint, config, file_bytes, header_of, product
+from checkpoints import VOCAB, Checkpoint, config, file_bytes, header_of, product
 from program import Failure, Server, child_environment, die_with_parent, run_program  # noqa: F401
 
 NORM = "model.language_model.norm.weight"
@@ -269,7 +269,7 @@ RECIPES = {
     "MOD-038b": text("num_key_value_heads", 0, 2, -1),
     "MOD-039": vision("num_heads", 0, 3, 32),
     "MOD-040": text("head_dim", 0, 1, -64, 63, 2**20),
-    "MOD-041": text("vocab_size", 2047, 4096),
+    "MOD-041": text("vocab_size", VOCAB - 1, 4096),
     "MOD-041b": text("vocab_size", 0, -1, 2**31),
     "MOD-042": text("num_hidden_layers", 0, -1, 2**31),
     "MOD-042b": text("num_hidden_layers", 2, 1000),
@@ -282,7 +282,7 @@ RECIPES = {
     "MOD-045b": vision("num_position_embeddings", 0, 255, 2**40),
     "MOD-046": text("rms_norm_eps", 0, -1, 5, "x"),
     "MOD-047": text("max_position_embeddings", 2**40, 0, -1),
-    "MOD-047b": each(("model_type", configured("model_type", "llama")), ("image_token_id", configured("image_token_id", 2048)),
+    "MOD-047b": each(("model_type", configured("model_type", "llama")), ("image_token_id", configured("image_token_id", VOCAB)),
                      ("image_token_id", configured("image_token_id", -1)), ("the same ids", configured("image_token_id", 2035)),
                      ("no text_config", configured("text_config", "DELETE")), ("no vision_config", configured("vision_config", "DELETE")),
                      ("hidden_act", configured("text_config", "hidden_act", "gelu")), ("quantised", configured("quantization_config", {"quant_method": "awq"}))),
@@ -304,7 +304,7 @@ RECIPES = {
     "MOD-053": tokenizer(lambda t: t["pre_tokenizer"]["pretokenizers"][0]["pattern"].update(Regex="(a+)+")),
     "MOD-054": each(("past the vocabulary", tokenizer(lambda t: t["added_tokens"][0].update(id=2**31 - 1))), ("-1", tokenizer(lambda t: t["added_tokens"][0].update(id=-1))),
                     ("empty", tokenizer(lambda t: t["added_tokens"][0].update(content="")))),
-    "MOD-055": tokenizer(lambda t: t["added_tokens"].append({**t["added_tokens"][0], "id": 2048, "content": "<|more|>"})),
+    "MOD-055": tokenizer(lambda t: t["added_tokens"].append({**t["added_tokens"][0], "id": VOCAB, "content": "<|more|>"})),
     "MES-057": template("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"),
     "MES-058": template("{{ " + "(" * 10000 + "1" + ")" * 10000 + " }}"),
     "MES-058b": template("{% if x %}" * 5000 + "{% endif %}" * 5000),

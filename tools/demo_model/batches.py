@@ -41,7 +41,7 @@ KEPT, ASKED = 40, 3  # scenes a process keeps for each size, and how often one i
 CHAINED = 0.35  # share of conversations that go on from the one before, as people ask on about a picture
 UNTHOUGHT = 0.06  # share of conversations asked with thinking that need none
 NO_THOUGHT = {"en": "Nothing to calculate here.", "zh": "这里不用计算。"}
-THOUGHTFUL = ("arith", "count", "count_attr", "chart_diff", "multi")  # with thinking there is something to think, or turns before
+THOUGHTFUL = ("arith", "count", "count_attr", "chart_diff")  # with thinking there is something to think
 LABELLED = dict(written=6, window=1, chart=1.5, objects=1)  # kinds of the pictures that bring labels alone, and their shares
 RENDERED = 0.18  # share of pictures from the pool of other programs', of the kinds it has
 
@@ -189,7 +189,7 @@ class Row:
 def thoughtless(r, conversation):
     """Now and then the same question asked with thinking, which begins with a thought that nothing is to be thought about."""
     c = conversation
-    if c.thinking or c.task in THOUGHTFUL or r.random() >= UNTHOUGHT:
+    if c.thinking or len(c.turns) > 1 or c.task in THOUGHTFUL or r.random() >= UNTHOUGHT:
         return c
     ((question, answer),) = c.turns
     return replace(c, thinking=True, turns=[(question, f"<think>\n{NO_THOUGHT[c.language]}\n</think>\n\n{answer}")])

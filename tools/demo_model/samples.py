@@ -7,7 +7,7 @@ questions about them those that a checkpoint answers right.
     python3 tools/demo_model/samples.py --held build/demo_shown --out build/samples --url http://127.0.0.1:7870/v1 http://127.0.0.1:7871/v1 ...
 
 Questions are taken together only if every server answers each of them right in every order; those about sums with
-thinking, too, which is all that the demo model was taught to think about.
+thinking, too: the demo model was taught to think about little else.
 build/samples then holds PNGs and index.json as models/demo/samples has them, and sample_answers.json as tests/e2e has it. Look at
 them and choose.
 """

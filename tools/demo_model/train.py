@@ -519,6 +519,10 @@ def arguments():
     a = p.parse_args()
     a.bfloat16 = a.precision == "bfloat16" or a.precision == "auto" and fast_bfloat16(a.device)
     a.budget = a.budget or (60000 if a.device == "cuda" else 5000)
+    a.constant = min(a.constant, 0.999)  # the rate falls in the end
+    unknown = {f.split("=")[0] for f in a.favour} - {*TASKS, *TASK_INDEX}
+    if unknown:
+        p.error(f"--favour knows kinds ({', '.join(TASKS)}) and tasks ({', '.join(TASK_INDEX)}), not {', '.join(sorted(unknown))}")
     if a.stage == "vision":
         a.vision_lr, a.video_share = 1.0, 0.0
     elif a.kinds and "video" not in a.kinds:

@@ -11,6 +11,7 @@ const shots = docs ? join(root, 'docs/images') : join(root, 'test-results/e2e');
 mkdirSync(shots, { recursive: true });
 
 const samples = join(root, 'models/demo/samples');
+const offered = JSON.parse(readFileSync(join(samples, 'index.json'), 'utf8'));
 const sample = (file) => ({ name: file, mime: 'image/png', base64: readFileSync(join(samples, file)).toString('base64') });
 
 // QVL_URL: a server that runs already, for trying the script itself.
@@ -56,7 +57,7 @@ try {
       }
       const { page, problems, close } = await openPage(browser, base);
       await page.waitForSelector('.sample img');
-      equal('samples', await page.locator('.sample').count(), JSON.parse(readFileSync(join(samples, 'index.json'), 'utf8')).length);
+      equal('samples', await page.locator('.sample').count(), offered.length);
       check('says that it is a demonstration', (await page.innerText('.demo')).includes('small demonstration model'));
       check('says how to run a real model', (await page.innerText('.demo')).includes('./webui --model'));
       const loaded = await page.$$eval('.sample img', (list) => list.every((i) => i.complete && i.naturalWidth > 0));
@@ -67,7 +68,7 @@ try {
 
     'every question that the first screen offers is answered right, in whatever order they are clicked': async () => {
       const right = JSON.parse(readFileSync(join(root, 'tests/e2e/sample_answers.json'), 'utf8'));
-      for (const { file, questions } of JSON.parse(readFileSync(join(samples, 'index.json'), 'utf8'))) {
+      for (const { file, questions } of offered) {
         const picture = { type: 'image_url', image_url: { url: `data:image/png;base64,${sample(file).base64}` } };
         if (file === 'sum.png') { // what the demonstration model was taught to think about
           for (const question of Object.values(questions).flat()) {

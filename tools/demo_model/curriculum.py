@@ -89,11 +89,10 @@ class Curriculum:
         self.accuracy = dict(state.get("accuracy", {}))
         self.levels = {k: state.get("levels", {}).get(k, FIRST.get(k, 1)) for k in TASKS}
         self.share = state.get("share", 1.0)  # of the rows of a step: less where the GPU's memory did not hold them
-        self.label = state.get("label", True)  # whether the vision labels are wanted still
         self.favour = dict(state.get("favour", {}))  # factors of KIND_SHARE, by kind, and of a task's share of its kind
 
     def state(self):
-        return {k: getattr(self, k) for k in ("accuracy", "levels", "share", "label", "favour")}
+        return {k: getattr(self, k) for k in ("accuracy", "levels", "share", "favour")}
 
     def at_least(self, level):
         """Lifts every kind to a level: a run whose time is short must not end below its full difficulty."""
@@ -133,17 +132,17 @@ class Curriculum:
             reverse=True,
         )
 
-    def learn(self, by_task, by_level, least=LEAST):
+    def learn(self, by_task, by_level):
         """Takes (right, asked) by task and by (kind, level) since the last time; moves levels. A kind goes up when its
         questions at its own level are right. Returns the changes as text."""
         for task, (good, asked) in by_task.items():
-            if asked >= least:
+            if asked >= LEAST:
                 old = self.accuracy.get(task)
                 self.accuracy[task] = good / asked if old is None else 0.4 * old + 0.6 * good / asked
         changes = []
         for kind in self.kinds:
             good, asked = by_level.get((kind, self.levels[kind]), (0, 0))
-            if asked < least:
+            if asked < LEAST:
                 continue
             value, level = good / asked, self.levels[kind]
             step = 1 if value >= PASS and level < TOP else -1 if value < 0.15 and level > 1 else 0

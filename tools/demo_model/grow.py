@@ -121,7 +121,7 @@ def main():
     os.makedirs(a.out)
     for name in COPIED:
         shutil.copy(os.path.join(a.base, name), os.path.join(a.out, name))
-    replace(os.path.join(a.out, "tokenizer.json"), json.dumps(tokenizer, ensure_ascii=False).encode())
+    replace(os.path.join(a.out, "tokenizer.json"), json.dumps(tokenizer, ensure_ascii=False, indent=2).encode())
     write_limits(a.base, a.out)
     with open(os.path.join(a.out, "config.json"), "w", encoding="utf-8") as f:
         json.dump(config, f, indent=2)

@@ -108,7 +108,7 @@ def text(r, height, width, level, test):
 def written(r, height, width):
     """A picture full of words and numbers, for the labels of their characters alone: it holds ten times the characters of one that is
     asked about."""
-    canvas, y, lines = Canvas(r, height, width, some_ground(r, 0.5)), r.uniform(2, 8), []
+    canvas, y = Canvas(r, height, width, some_ground(r, 0.5)), r.uniform(2, 8)
     colour, largest = near(r, COLOURS[text_ink(r, canvas.ground)][0]), r.choice((16, 24, 36))
     while True:
         size, x, bottom = r.uniform(10.5, largest), r.uniform(2, 20), y
@@ -120,11 +120,10 @@ def written(r, height, width):
             if x + w > width - 2 or y + h > height - 2:
                 break
             box = canvas.text(x, y, text, path, size, colour)
-            lines.append(dict(text=text, box=box))
             x, bottom = box[2] + size * r.uniform(0.35, 0.8), max(bottom, box[3])
         y = max(bottom, y + 4) + r.uniform(3, 9)
         if y > height - 10:
-            return Scene("written", canvas, dict(lines=lines))
+            return Scene("written", canvas, {})
 
 
 def sums(r, height, width, level, test):

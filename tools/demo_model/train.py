@@ -312,7 +312,6 @@ class Run:
         by_level = {(k, v): levels[i * LEVELS + v] for k, i in KIND_INDEX.items() for v in range(1, TOP + 1)}
         changes = self.curriculum.learn({t: tasks[i] for t, i in TASK_INDEX.items()}, by_level)
         self.curriculum.at_least(1 + int((TOP - 1) * min(1.0, self.progress() / self.a.constant)))
-        self.curriculum.label = self.a.stage == "vision" or self.a.tag_weight > 0
         self.publish()
         if changes:
             self.log(f"step {self.counts['step']}: {changes}")
@@ -372,7 +371,7 @@ def earlier(init):
     if not init or not os.path.exists(path):
         return None
     with open(path, encoding="utf-8") as f:
-        return {**json.load(f)["curriculum"], "share": 1.0, "label": True}
+        return {**json.load(f)["curriculum"], "share": 1.0}
 
 
 def tokenizer_folder(a):
@@ -541,7 +540,8 @@ def main():
     maker = multiprocessing.get_context("fork").Process(target=validation.write_batches, args=valid, daemon=True)
     if a.stage == "joint" and not os.path.exists(valid[0]):
         maker.start()
-    settings = Settings(tokenizer_folder(a), tags, a.length, a.budget, a.video_share, a.kinds, a.large, a.reuse, a.labelled)
+    labels = tags if a.stage == "vision" or a.tag_weight else None
+    settings = Settings(tokenizer_folder(a), labels, a.length, a.budget, a.video_share, a.kinds, a.large, a.reuse, a.labelled)
     workers = Workers(a.workers, settings, os.path.join(a.out, "curriculum.json"))  # before torch has any threads
     torch.manual_seed(a.seed)
     torch.set_float32_matmul_precision("high")

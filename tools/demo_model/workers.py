@@ -79,14 +79,12 @@ def work(seed, settings, curriculum_file, slots, free, full):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent, r, per_row, stamp, faults = os.getppid(), random.Random(seed), {}, None, 0
     batcher, curriculum = Batcher(settings.folder, settings.length, settings.tags), Curriculum(kinds=settings.kinds)
-    tags = batcher.tags
     while os.getppid() == parent:
         try:
             now = os.stat(curriculum_file).st_mtime_ns
             if now != stamp:
                 with open(curriculum_file, encoding="utf-8") as f:
                     curriculum, stamp = Curriculum(json.load(f), settings.kinds), now
-                batcher.tags = tags if curriculum.label else None
         except FileNotFoundError:
             pass  # not written yet: begin from nothing
         slot = None

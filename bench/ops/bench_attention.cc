@@ -26,13 +26,13 @@ std::vector<float> normals(int64_t count) {
   return out;
 }
 
-void vision(Backend& backend, int64_t patches, int heads, int dim) {
+void vision(Backend& backend, KvFormat format, int64_t patches, int heads, int dim) {
   const int64_t width = int64_t{heads} * dim;
   const auto qkv = normals(patches * 3 * width);
   std::vector<float> y(static_cast<size_t>(patches * width));
   const double s =
-      best_seconds(kSeconds, [&] { backend.ops().segment_attention(qkv.data(), patches, patches, heads, dim, 0.125f, y.data()); });
-  fmt::print("  {} patches, {} heads of {}: {:9.2f} ms  {:7.1f} GFLOP/s\n", patches, heads, dim, s * 1e3,
+      best_seconds(kSeconds, [&] { backend.ops().segment_attention(qkv.data(), patches, patches, heads, dim, 0.125f, format, y.data()); });
+  fmt::print("  {} {} patches, {} heads of {}: {:9.2f} ms  {:7.1f} GFLOP/s\n", format == KvFormat::kInt8 ? "int8 " : "plain", patches, heads, dim, s * 1e3,
              4 * static_cast<double>(patches * patches * width) / s / 1e9);
 }
 
@@ -66,8 +66,8 @@ int main(int argc, char** argv) {
   const auto backend = make_cpu_backend({.threads = argc > 2 ? std::atoi(argv[2]) : 0, .precision = Precision::kBFloat16,
                                          .instruction_set = argc > 1 ? argv[1] : ""});
   fmt::print("{}\n", backend->description());
-  vision(*backend, 3072, 16, 64);
   for (const auto format : {KvFormat::kPlain, KvFormat::kInt8}) {
+    vision(*backend, format, 3072, 16, 64);
     pages(*backend, format, 8192, 2, 512);
     for (const int64_t context : {8192, 32768, 131072}) {
       for (const int group : {2, 4}) pages(*backend, format, context, group, 1);

@@ -123,12 +123,14 @@ class OpsBench {
       const int64_t width = int64_t{kHeads} * kDim;
       const auto qkv = random_floats(patches * 3 * width);
       std::vector<float> y(static_cast<size_t>(patches * width));
-      const double seconds = best_seconds(options_.seconds, [&] {
-        backend_->ops().segment_attention(qkv.data(), patches, patches, kHeads, kDim, 0.125f, y.data());
-      });
       const auto p = static_cast<double>(patches);
-      report(fmt::format("{} patches", patches), seconds, 4 * 4 * p * static_cast<double>(width),
-             2 * p * p * static_cast<double>(width), RoofKind::kFloat);
+      for (const auto format : {KvFormat::kPlain, KvFormat::kInt8}) {
+        const double seconds = best_seconds(options_.seconds, [&] {
+          backend_->ops().segment_attention(qkv.data(), patches, patches, kHeads, kDim, 0.125f, format, y.data());
+        });
+        report(fmt::format("{} patches, {} bits", patches, format == KvFormat::kPlain ? 16 : 8), seconds, 4 * 4 * p * static_cast<double>(width),
+               2 * p * p * static_cast<double>(width), RoofKind::kFloat);
+      }
     }
   }
 

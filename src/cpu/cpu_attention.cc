@@ -12,16 +12,20 @@ namespace {
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
-bool is_int(PageFormat format) { return format == PageFormat::kInt16 || format == PageFormat::kInt8; }
+bool is_int(PageFormat format) { return format != PageFormat::kFloat32 && format != PageFormat::kBFloat16; }
+IntForm int_form(PageFormat format) {
+  return format == PageFormat::kInt16 ? IntForm::kInt16 : format == PageFormat::kInt8 ? IntForm::kInt8 : IntForm::kQuads;
+}
 
 // One head's tokens of one page: of floats the keys as panels of [tokens, dim], then the values as panels of [dim, tokens].
 struct PageShape {
   PageShape(int d, int page_tokens, PageFormat page_format) : format(page_format), dim(d), tokens(page_tokens) {
     if (is_int(format)) {
-      const int64_t bytes_each = format == PageFormat::kInt8 ? 1 : 2, lines = (dim + 1) / 2;
+      const IntForm form = int_form(format);
       const auto scales = static_cast<int64_t>(2 * sizeof(float)) * tokens;
-      const int64_t keys = tokens * lines * 2 * bytes_each, padded_values = round_up(dim, kPanel) * tokens * bytes_each;
-      ints = {.dim = dim, .tokens = tokens, .int8 = format == PageFormat::kInt8, .keys = scales, .values = scales + keys,
+      const int64_t keys = tokens * round_up(dim, lane_items(form)) * item_bytes(form);
+      const int64_t padded_values = round_up(dim, kPanel) * tokens * item_bytes(form);
+      ints = {.dim = dim, .tokens = tokens, .form = form, .keys = scales, .values = scales + keys,
               .bytes = round_up(scales + keys + padded_values, 64)};
       bytes = at(ints.bytes);
     } else {
@@ -48,12 +52,12 @@ struct CpuKvCache : KvCache {
   Buffer data;  // [layer][page][head]
 };
 
-// Tokens first_slot.. of one page; key and value of the next token lie `stride` floats on.
+// Tokens first_slot.. of one page; key and value of the next token lie `stride` floats on. centre: PutTokensArgs::key_centre, of quads.
 void put_tokens(const KernelTable& table, const PageShape& shape, std::byte* page, int64_t first_slot, int64_t tokens,
-                const float* key, const float* value, int64_t stride) {
+                const float* key, const float* value, int64_t stride, const float* centre = nullptr) {
   if (is_int(shape.format)) {
     table.put_tokens({.k = key, .v = value, .row_stride = stride, .tokens = tokens, .first_slot = first_slot,
-                      .shape = &shape.ints, .page = page});
+                      .shape = &shape.ints, .page = page, .key_centre = centre});
     return;
   }
   for (int64_t slot = first_slot; slot < first_slot + tokens; ++slot, key += stride, value += stride) {
@@ -69,6 +73,15 @@ void put_tokens(const KernelTable& table, const PageShape& shape, std::byte* pag
       }
     }
   }
+}
+
+// mean[width] of rows that lie `stride` floats apart; of numbers that are not all finite, whatever they give.
+void mean_rows(const float* x, int64_t rows, int64_t stride, int64_t width, float* mean) {
+  std::fill_n(mean, width, 0.0f);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < width; ++i) mean[i] += x[r * stride + i];
+  }
+  for (int64_t i = 0; i < width; ++i) mean[i] /= static_cast<float>(rows);
 }
 
 // What some spans give for a tile of queries: to be multiplied by 2^top and divided by total.
@@ -294,10 +307,13 @@ void CpuAttention::paged(const KvCache& cache, int layer, const float* q, int64_
   });
 }
 
-void CpuAttention::segments(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale, float* out) {
+void CpuAttention::segments(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale, KvFormat format,
+                            float* out) {
   QVL_CHECK(dim <= kMaxHeadDim, "vision head of {}", dim);
-  const int page_tokens = is_int(plain_) ? kIntBlock : kAttentionBlock;
-  const PageShape shape(dim, page_tokens, plain_);
+  const bool quads = format == KvFormat::kInt8 && plain_ == PageFormat::kInt16 && table_.attention_quads;
+  const PageFormat page_form = quads ? PageFormat::kQuads : plain_;
+  const int page_tokens = is_int(page_form) ? block_tokens(int_form(page_form)) : kAttentionBlock;
+  const PageShape shape(dim, page_tokens, page_form);
   const int64_t width = int64_t{heads} * dim, padded_dim = round_up(dim, kPanel);
   const int64_t pages = (segment_rows + page_tokens - 1) / page_tokens;
   const int64_t tiles = (segment_rows + kMaxAttentionRows - 1) / kMaxAttentionRows;
@@ -311,12 +327,19 @@ void CpuAttention::segments(const float* qkv, int64_t rows, int64_t segment_rows
     for (int64_t first_head = 0; first_head < heads; first_head += together) {
       const int64_t count = std::min(together, heads - first_head);
       const float* const q = qkv + segment * 3 * width + first_head * dim;
+      if (quads) {  // eight bits go further around the keys' middle
+        centres_.grow(count * dim);
+        pool_.parallel_for(count, 1, [&](int64_t begin, int64_t end, int) {
+          for (int64_t head = begin; head < end; ++head) mean_rows(q + width + head * dim, segment_rows, 3 * width, dim, centres_.data() + head * dim);
+        });
+      }
       const auto page_at = [&](int64_t head, int64_t page) { return pages_.data() + (head * pages + page) * static_cast<int64_t>(shape.bytes); };
       pool_.parallel_for(count * pages, 4, [&](int64_t begin, int64_t end, int) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t first = i % pages * page_tokens, tokens = std::min<int64_t>(page_tokens, segment_rows - first);
           const float* const key = q + first * 3 * width + width + i / pages * dim;
-          put_tokens(table_, shape, page_at(i / pages, i % pages), 0, tokens, key, key + width, 3 * width);
+          put_tokens(table_, shape, page_at(i / pages, i % pages), 0, tokens, key, key + width, 3 * width,
+                     quads ? centres_.data() + i / pages * dim : nullptr);
         }
       });
       pool_.parallel_for(count * tiles, 1, [&](int64_t begin, int64_t end, int) {

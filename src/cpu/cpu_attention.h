@@ -17,7 +17,7 @@
 
 namespace qvl::cpu {
 
-enum class PageFormat { kFloat32, kBFloat16, kInt16, kInt8 };
+enum class PageFormat { kFloat32, kBFloat16, kInt16, kInt8, kQuads };
 
 class CpuAttention {
  public:
@@ -34,7 +34,7 @@ class CpuAttention {
                 std::span<const SequenceRows> sequences);
   void paged(const KvCache& cache, int layer, const float* q, int64_t row_stride, int heads, float scale,
              std::span<const SequenceRows> sequences, float* out);
-  void segments(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale, float* out);
+  void segments(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale, KvFormat format, float* out);
 
  private:
   PageFormat page_format(KvFormat format) const;
@@ -43,6 +43,7 @@ class CpuAttention {
   ThreadPool& pool_;
   const PageFormat plain_;  // of KvFormat::kPlain and of the vision tower
   Buffer pages_;            // the vision tower's
+  Scratch centres_;         // of its keys, by head
   Scratch parts_;    // of spans that several threads share
 };
 

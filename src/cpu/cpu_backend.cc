@@ -106,9 +106,9 @@ class CpuOps : public Ops {
                        std::span<const SequenceRows> sequences, float* out) override {
     attention_.paged(cache, layer, q, row_stride, heads, scale, sequences, out);
   }
-  void segment_attention(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale,
+  void segment_attention(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale, KvFormat format,
                          float* out) override {
-    attention_.segments(qkv, rows, segment_rows, heads, dim, scale, out);
+    attention_.segments(qkv, rows, segment_rows, heads, dim, scale, format, out);
   }
   void experts_add(const PackedExperts& experts, const float* x, int64_t rows, const int32_t* indices, const float* weights,
                    int per_token, float* y) override;

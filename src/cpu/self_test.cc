@@ -91,20 +91,22 @@ std::vector<float> attention(const KernelTable& table, bool bf16, bool rounded) 
   return out;
 }
 
-// Pages of integers, one whole block and most of the next.
-std::vector<float> int_attention(const KernelTable& table, bool int8) {
+// Pages of integers: of pairs one whole block and most of the next, of quads most of one.
+std::vector<float> int_attention(const KernelTable& table, IntForm form) {
   Values values;
-  constexpr int64_t kCount = 2 * kIntBlock - 5, kLines = (kDim + 1) / 2, kScales = 2 * int64_t{sizeof(float)} * kPage;
-  const int64_t bytes = int8 ? 1 : 2, keys = kPage * kLines * 2 * bytes;
-  const IntPageShape shape = {.dim = kDim, .tokens = kPage, .int8 = int8, .keys = kScales, .values = kScales + keys,
-                              .bytes = kScales + keys + panel_count(kDim) * kPanel * kPage * bytes};
+  constexpr int64_t kCount = 2 * block_tokens(IntForm::kInt16) - 5;
+  const int page = block_tokens(form) / 2;
+  const int64_t bytes = item_bytes(form), lane = lane_items(form), scales = 2 * int64_t{sizeof(float)} * page;
+  const int64_t keys = page * ((kDim + lane - 1) / lane) * lane * bytes;
+  const IntPageShape shape = {.dim = kDim, .tokens = page, .form = form, .keys = scales, .values = scales + keys,
+                              .bytes = scales + keys + panel_count(kDim) * kPanel * page * bytes};
   std::vector<Buffer> buffers;
   std::vector<const void*> pages;
-  for (int64_t t = 0; t < kCount; t += kPage) {
-    const int64_t count = std::min<int64_t>(kPage, kCount - t);
-    const auto k = values.many(count * kDim), v = values.many(count * kDim);
+  const auto k = values.many(kCount * kDim), v = values.many(kCount * kDim);
+  for (int64_t t = 0; t < kCount; t += page) {
+    const int64_t count = std::min<int64_t>(page, kCount - t);
     buffers.emplace_back(static_cast<size_t>(shape.bytes), true);
-    table.put_tokens({.k = k.data(), .v = v.data(), .row_stride = kDim, .tokens = count, .first_slot = 0, .shape = &shape,
+    table.put_tokens({.k = k.data() + t * kDim, .v = v.data() + t * kDim, .row_stride = kDim, .tokens = count, .first_slot = 0, .shape = &shape,
                       .page = buffers.back().data()});
     pages.push_back(buffers.back().data());
   }
@@ -118,7 +120,10 @@ std::vector<float> int_attention(const KernelTable& table, bool int8) {
   table.attention_int({.q = q.data(), .rows = kQueries, .heads = 1, .shape = &shape, .pages = pages.data(), .begin = 0, .end = kCount,
                        .visible = visible.data(), .out = out.data(), .top = top, .total = total});
   for (int64_t i = 0; i < kQueries * width; ++i) out[static_cast<size_t>(i)] /= total[i / width];
-  for (int64_t r = 0; r < kQueries; ++r) total[r] = 0;  // its unit is the kernel's
+  for (int64_t r = kQueries - 1; r >= 0; --r) {  // their unit is the form's
+    top[r] -= top[0];
+    total[r] = 0;
+  }
   return out;
 }
 
@@ -215,9 +220,11 @@ std::string self_test(const KernelTable& table) {
     // Probabilities are rounded too.
     if (bf16 && table.attention_bf16 != nullptr && !near(attention(table, bf16, true), want, 0.02f)) return "bfloat16 attention";
   }
-  for (const bool int8 : {false, true}) {
-    // A key half-way between two integers may become either.
-    if (!near(int_attention(table, int8), int_attention(generic, int8), int8 ? 0.02f : 1e-3f)) return "attention in integers";
+  for (const auto form : {IntForm::kInt16, IntForm::kInt8, IntForm::kQuads}) {
+    if (form == IntForm::kQuads && !table.attention_quads) continue;
+    // A key half-way between two integers may become either. Of quads, queries and probabilities have eight bits too.
+    const auto want = int_attention(generic, form == IntForm::kInt8 ? form : IntForm::kInt16);
+    if (!near(int_attention(table, form), want, form == IntForm::kInt16 ? 1e-3f : form == IntForm::kInt8 ? 0.02f : 0.05f)) return "attention in integers";
   }
   for (const auto format : {QuantFormat::kInt4, QuantFormat::kInt8}) {
     for (const int64_t rows : {int64_t{1}, int64_t{5}, kRows}) {

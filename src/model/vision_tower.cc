@@ -64,7 +64,9 @@ std::vector<std::array<int, 2>> patch_order(int h, int w, int merge) {
   return order;
 }
 
-VisionTower::VisionTower(WeightLoader& weights, const VisionConfig& config) : config_(config), ops_(weights.backend().ops()) {
+VisionTower::VisionTower(WeightLoader& weights, const VisionConfig& config)
+    : config_(config), ops_(weights.backend().ops()),
+      attention_format_(weights.format("model.visual.blocks.0.attn.qkv.weight") == WeightFormat::kPlain ? KvFormat::kPlain : KvFormat::kInt8) {
   const std::string root = "model.visual.";
   const int64_t d = config.hidden_size, wide = d * config.merge_unit();
   // The kernel's memory order is the patches' column order (spec 5.1): a plain matrix.
@@ -266,7 +268,7 @@ void VisionTower::attend(Run& run, int64_t first_group, int64_t groups, int firs
   const float* const qkv = run.qkv_.data() + first * 3 * d;
   float* const out = run.attention_.data() + first * d;
   if (heads == config_.num_heads) {
-    ops_.segment_attention(qkv, rows, group_rows, heads, dim, scale, out);
+    ops_.segment_attention(qkv, rows, group_rows, heads, dim, scale, attention_format_, out);
     return;
   }
   // The heads by themselves are what the op takes for all heads of a narrower tower.
@@ -278,7 +280,7 @@ void VisionTower::attend(Run& run, int64_t first_group, int64_t groups, int firs
       std::copy_n(qkv + r * 3 * d + part * d + first_head * dim, width, heads_.data() + (r * 3 + part) * width);
     }
   }
-  ops_.segment_attention(heads_.data(), rows, group_rows, heads, dim, scale, narrow_out);
+  ops_.segment_attention(heads_.data(), rows, group_rows, heads, dim, scale, attention_format_, narrow_out);
   for (int64_t r = 0; r < rows; ++r) std::copy_n(narrow_out + r * width, width, out + r * d + first_head * dim);
 }
 

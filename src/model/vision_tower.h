@@ -83,6 +83,7 @@ class VisionTower {
 
   VisionConfig config_;
   Ops& ops_;
+  KvFormat attention_format_;  // eight bits where the products round to them too
   std::unique_ptr<Linear> patch_embed_;
   std::vector<float> position_table_;  // [side * side, hidden_size]
   std::vector<Block> blocks_;

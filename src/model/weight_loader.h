@@ -49,6 +49,8 @@ class WeightLoader {
 
   Backend& backend() { return backend_; }
   WeightStore& store() { return store_; }
+  // How the matrix of this name is stored.
+  WeightFormat format(std::string_view name) const { return weight_format(options_.quantize, name); }
 
   // The tensor as floats. Errors: kModel "model_tensor_missing", "model_shape".
   std::vector<float> floats(const std::string& name, const Shape& shape);

@@ -126,9 +126,9 @@ class Ops {
   virtual void paged_attention(const KvCache& cache, int layer, const float* q, int64_t row_stride, int heads, float scale,
                                std::span<const SequenceRows> sequences, float* out) = 0;
   // Full attention inside each segment of segment_rows consecutive rows. qkv: [rows, 3 * heads * dim], Q then K then V;
-  // out: [rows, heads * dim].
+  // out: [rows, heads * dim]. With kInt8 queries, keys, values and probabilities may be rounded to 8 bits where that is faster.
   virtual void segment_attention(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale,
-                                 float* out) = 0;
+                                 KvFormat format, float* out) = 0;
 
   // y[row] += sum over the chosen experts of weight * down(swiglu(gate_up(x[row]))); indices, weights: [rows, per_token].
   // No expert is touched that no row chose.

@@ -156,7 +156,7 @@ class RefOps : public Ops {
     }
   }
 
-  void segment_attention(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale,
+  void segment_attention(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale, KvFormat,
                          float* out) override {
     const int64_t width = int64_t{heads} * dim;
     for (int64_t r = 0; r < rows; ++r) {

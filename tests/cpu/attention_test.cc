@@ -268,11 +268,33 @@ TEST_P(CpuAttentionTest, Segments) {
       const auto qkv = normals(rows * 3 * width, 1, 1.5f);
       std::vector<float> got(at(rows * width)), want = got;
       const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
-      cpu->ops().segment_attention(qkv.data(), rows, segment, heads, dim, scale, got.data());
-      ref_->ops().segment_attention(qkv.data(), rows, segment, heads, dim, scale, want.data());
+      ref_->ops().segment_attention(qkv.data(), rows, segment, heads, dim, scale, KvFormat::kPlain, want.data());
+      cpu->ops().segment_attention(qkv.data(), rows, segment, heads, dim, scale, KvFormat::kPlain, got.data());
       EXPECT_LT(relative_error(got, want), tolerance(KvFormat::kPlain)) << dim << " segment " << segment;
+      cpu->ops().segment_attention(qkv.data(), rows, segment, heads, dim, scale, KvFormat::kInt8, got.data());
+      EXPECT_LT(relative_error(got, want), 0.025) << dim << " segment " << segment << ", 8 bits";
     }
   }
+}
+
+// What all keys have in common must not take their eight bits, and one large value not those of another token.
+TEST_P(CpuAttentionTest, SegmentsOfUnequalNumbers) {
+  const auto cpu = backend();
+  const int dim = 64, heads = 2;
+  const int64_t rows = 150, width = int64_t{heads} * dim;
+  auto qkv = normals(rows * 3 * width, 5, 1.0f);
+  for (int64_t r = 0; r < rows; ++r) {
+    float* const keys = qkv.data() + r * 3 * width + width;
+    for (int64_t i = 0; i < width; ++i) keys[i] += i % 7 == 0 ? 40.0f : 0.0f;
+    for (int64_t i = 0; i < width && r % 9 == 0; ++i) keys[width + i] *= 30;
+  }
+  std::vector<float> got(at(rows * width)), want = got;
+  ref_->ops().segment_attention(qkv.data(), rows, rows, heads, dim, 0.05f, KvFormat::kPlain, want.data());
+  cpu->ops().segment_attention(qkv.data(), rows, rows, heads, dim, 0.05f, KvFormat::kInt8, got.data());
+  EXPECT_LT(relative_error(got, want), 0.025);
+  std::fill(qkv.begin(), qkv.end(), 1.0f);  // sums of a block at their largest
+  cpu->ops().segment_attention(qkv.data(), rows, rows, heads, dim, 1.0f, KvFormat::kInt8, got.data());
+  for (const float x : got) ASSERT_NEAR(x, 1.0f, 2e-3f);
 }
 
 // Bytes of a page: what a memory plan counts on.

@@ -280,8 +280,8 @@ TEST_P(CpuOpsTest, SegmentAttention) {
       const int64_t rows = segment * count, width = heads * dim;
       Floats qkv(rows * 3 * width, 1, 2), y(rows * width, 2), want = y;
       make_exact(qkv);  // and a scale that keeps it so: of bfloat16 only the probabilities are rounded, to 2^-9
-      cpu_->ops().segment_attention(qkv.get(), rows, segment, heads, dim, 0.25f, y.get());
-      ref_->ops().segment_attention(qkv.get(), rows, segment, heads, dim, 0.25f, want.get());
+      cpu_->ops().segment_attention(qkv.get(), rows, segment, heads, dim, 0.25f, KvFormat::kPlain, y.get());
+      ref_->ops().segment_attention(qkv.get(), rows, segment, heads, dim, 0.25f, KvFormat::kPlain, want.get());
       expect_near(y, want, GetParam().precision == Precision::kBFloat16 ? 0.02f : 5e-5f);
     }
   }

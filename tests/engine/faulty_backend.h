@@ -47,8 +47,8 @@ class FaultyOps : public Ops {
     ops_.paged_attention(cache, layer, q, row_stride, heads, scale, sequences, out);
   }
   void segment_attention(const float* qkv, int64_t rows, int64_t segment_rows, int heads, int dim, float scale,
-                         float* out) override {
-    ops_.segment_attention(qkv, rows, segment_rows, heads, dim, scale, out);
+                         KvFormat format, float* out) override {
+    ops_.segment_attention(qkv, rows, segment_rows, heads, dim, scale, format, out);
   }
   void experts_add(const PackedExperts& experts, const float* x, int64_t rows, const int32_t* indices, const float* weights,
                    int per_token, float* y) override {

@@ -49,6 +49,8 @@ from model import Linear, load_model  # noqa: E402
 from optimizer import Flat, optimizers, set_rate  # noqa: E402
 from workers import LEFT_HERE, Settings, Workers  # noqa: E402
 
+LONGEST = 30  # seconds that a step counts for at most: a process that was stopped meanwhile did not train
+LET_GO = 0.15  # of the time, at its end, in which the labels' weight in the joint stage falls to nothing
 INDEXES = ("ids", "branch", "doc", "seen", "take", "target", "question", "question_task", "question_level", "present", "extra_present")
 
 
@@ -285,7 +287,7 @@ class Run:
         loss = (each * question_weights(t["question"], len(t["question_task"]))).mean()
         self.answer, self.found = each.detach().mean(), torch.zeros_like(loss.detach())
         self.tally(logits.detach().argmax(-1), t)
-        weight = self.a.tag_weight * min(1.0, (1 - p) / (1 - self.a.constant))  # the labels steady most of the way, and then let go
+        weight = self.a.tag_weight * min(1.0, (1 - p) / LET_GO)
         if weight and "present" in t:
             tags, self.found = tag_loss(features[0], self.head, t["present"])
             loss = loss + weight * tags
@@ -409,7 +411,7 @@ def train(run, workers):
             run.survive(fault)
         del tensors
         now = time.monotonic()
-        c["seconds"], last = c["seconds"] + now - last, now
+        c["seconds"], last = c["seconds"] + min(now - last, LONGEST), now
         shown.add(waited, took)
         if c["step"] % a.learn == 0 and a.stage == "joint":
             run.learn()
@@ -501,7 +503,7 @@ def arguments():
         "--tag-weight",
         type=float,
         default=0.1,
-        help="weight of the labels' loss in the joint stage, fading after the time at the full rate",
+        help="weight of the labels' loss in the joint stage, until it fades in the end",
     )
     p.add_argument("--labelled", type=int, default=0, help="further pictures a step for the vision labels alone, without questions")
     p.add_argument("--kinds", nargs="*", choices=list(TASKS), help="only these kinds of pictures")

@@ -3,23 +3,30 @@
 //
 // Of a head's token, key and value have one scale each: k = key_scale * (-4095..4095), v = 2^value_log * (-2047..2047), with
 // int8 both -127..127. A page is, in this order: key scales, value logarithms, keys, values; the values as panels (kernels.h)
-// of pairs: keys [tokens / 16][ceil(dim / 2)][16][2], values [ceil(dim / 16)][tokens / 2][16][2]. Missing numbers are zeros.
+// of `lane` neighbours: keys [tokens / 16][ceil(dim / lane)][16][lane], values [ceil(dim / 16)][tokens / lane][16][lane]. Missing numbers
+// are zeros. kInt16 and kInt8 have pairs, which 16-bit products take; kQuads has bytes in fours, which 8-bit products take at twice the
+// speed, its keys with 128 added. There queries are int8 as well: for the vision tower, whose products round to 8 bits too.
 //
-// Tokens are taken in blocks of kIntBlock, counted from token 0. A block's probabilities times their values' scales are
-// 14-bit integers relative to the largest of them, so that no block loses what is small beside another's; sums over a block
-// are exact, blocks are added in ascending order in float32. The sum of 64 products of 2^14 and 2047 is below 2^31.
+// Tokens are taken in blocks of block_tokens(form), counted from token 0. A block's probabilities times their values' scales are
+// 14-bit integers (kQuads: 8-bit ones) relative to the largest of them, so that no block loses what is small beside another's; sums over a
+// block are exact, blocks are added in ascending order in float32. The sum of 64 products of 2^14 and 2047 is below 2^31.
 #pragma once
 
 #include <cstdint>
 
 namespace qvl::cpu {
 
-constexpr int kIntBlock = 64, kMaxSideHeads = 8;
+constexpr int kMaxSideHeads = 8;
 constexpr int kInt16Key = 4095, kInt16Value = 2047, kInt8Top = 127;
 
+enum class IntForm : int { kInt16, kInt8, kQuads };
+inline constexpr int lane_items(IntForm form) { return form == IntForm::kQuads ? 4 : 2; }
+inline constexpr int item_bytes(IntForm form) { return form == IntForm::kInt16 ? 2 : 1; }
+inline constexpr int block_tokens(IntForm form) { return form == IntForm::kQuads ? 128 : 64; }
+
 struct IntPageShape {
-  int dim, tokens;  // tokens: 32 or 64
-  bool int8;
+  int dim, tokens;  // tokens: a block's or half of them
+  IntForm form;     // kQuads: only where the table has attention_quads
   int64_t keys, values, bytes;  // offsets in a page; value logarithms follow the key scales at tokens * 4
 };
 
@@ -30,6 +37,7 @@ struct PutTokensArgs {
   int64_t row_stride, tokens, first_slot;
   const IntPageShape* shape;
   void* page;
+  const float* key_centre = nullptr;  // [dim], or null: taken off every key, which no softmax over all of them notices
 };
 
 // `rows` queries each of `heads` heads, whose pages lie side by side, over tokens begin..end-1.
@@ -38,7 +46,7 @@ struct IntAttentionArgs {
   int64_t rows, heads;  // at most kMaxAttentionRows together, and at most kMaxSideHeads
   const IntPageShape* shape;
   const void* const* pages;  // page i of the first head: tokens i * shape->tokens..; the next head's shape->bytes further
-  int64_t begin, end;        // begin: a multiple of kIntBlock
+  int64_t begin, end;        // begin: a multiple of a block
   const int64_t* visible;    // [rows], the same for each head: tokens 0..visible-1 are attended to, ascending
   // [heads, rows, dim padded to a multiple of 16] and [heads, rows] each, all to be multiplied by 2^top. A row that sees no token
   // of these has a top of minus infinity and zeros.

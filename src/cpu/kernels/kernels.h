@@ -77,6 +77,7 @@ struct KernelTable {
   // Attention over pages of integers (int_attention.h).
   void (*put_tokens)(const PutTokensArgs&);
   void (*attention_int)(const IntAttentionArgs&);
+  bool attention_quads = false;  // whether it takes IntForm::kQuads
 
   // Where the set multiplies in bfloat16 (amx.inc, bf16_dots.inc), else null: inputs rounded to it, panels and pages of bfloat16 only.
   void (*product_bf16)(const ProductArgs&) = nullptr;

@@ -3,28 +3,24 @@
 
     python3 tools/demo_model/average.py --first models/demo --second OUT --share 0.7 --out models/demo/model.safetensors
 
---first and --second are folders with a model.safetensors of the same tensors; --share is the second's. Sums are in float32, the result has the
-first's type. Needs torch and safetensors.
+--first and --second are folders with a model.safetensors, or with the weights.part0, ... that a run wrote, of the same tensors; --share
+is the second's.
 """
 import argparse
-import os
-import sys
 
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from export import safetensors
+from files import replace
+from model import read_weights
 
 
 def average(first, second, share):
     """The tensors of both, by name. Errors: ValueError where names or shapes differ."""
     if first.keys() != second.keys():
         raise ValueError(f"the checkpoints hold different tensors: {', '.join(sorted(first.keys() ^ second.keys()))}")
-    out = {}
     for name, a in first.items():
-        b = second[name]
-        if a.shape != b.shape:
-            raise ValueError(f"{name} is {list(a.shape)} in the first checkpoint and {list(b.shape)} in the second")
-        out[name] = ((1 - share) * a.float() + share * b.float()).to(a.dtype).contiguous()
-    return out
+        if a.shape != second[name].shape:
+            raise ValueError(f"{name} is {list(a.shape)} in the first checkpoint and {list(second[name].shape)} in the second")
+    return {name: (1 - share) * a + share * second[name] for name, a in first.items()}
 
 
 def main():
@@ -34,13 +30,8 @@ def main():
     p.add_argument("--share", type=float, default=0.5)
     p.add_argument("--out", required=True, help="the file to write")
     a = p.parse_args()
-    files = [os.path.join(folder, "model.safetensors") for folder in (a.first, a.second)]
-    with safe_open(files[0], "pt") as f:
-        metadata = f.metadata()
-    save_file(average(*(load_file(f) for f in files), a.share), a.out + ".new", metadata=metadata or {"format": "pt"})
-    os.replace(a.out + ".new", a.out)
-    return 0
+    replace(a.out, safetensors(average(read_weights(a.first), read_weights(a.second), a.share)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

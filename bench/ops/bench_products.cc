@@ -129,7 +129,7 @@ class OpsBench {
           backend_->ops().segment_attention(qkv.data(), patches, patches, kHeads, kDim, 0.125f, format, y.data());
         });
         report(fmt::format("{} patches, {} bits", patches, format == KvFormat::kPlain ? 16 : 8), seconds, 4 * 4 * p * static_cast<double>(width),
-               2 * p * p * static_cast<double>(width), RoofKind::kFloat);
+               2 * p * p * static_cast<double>(width), format == KvFormat::kPlain ? RoofKind::kFloat : RoofKind::kInt8);
       }
     }
   }

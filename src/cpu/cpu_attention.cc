@@ -21,12 +21,7 @@ IntForm int_form(PageFormat format) {
 struct PageShape {
   PageShape(int d, int page_tokens, PageFormat page_format) : format(page_format), dim(d), tokens(page_tokens) {
     if (is_int(format)) {
-      const IntForm form = int_form(format);
-      const auto scales = static_cast<int64_t>(2 * sizeof(float)) * tokens;
-      const int64_t keys = tokens * round_up(dim, lane_items(form)) * item_bytes(form);
-      const int64_t padded_values = round_up(dim, kPanel) * tokens * item_bytes(form);
-      ints = {.dim = dim, .tokens = tokens, .form = form, .keys = scales, .values = scales + keys,
-              .bytes = round_up(scales + keys + padded_values, 64)};
+      ints = int_page_shape(dim, tokens, int_form(format));
       bytes = at(ints.bytes);
     } else {
       values = at(panel_count(tokens)) * panel_bytes(dim, bf16());

@@ -96,10 +96,7 @@ std::vector<float> int_attention(const KernelTable& table, IntForm form) {
   Values values;
   constexpr int64_t kCount = 2 * block_tokens(IntForm::kInt16) - 5;
   const int page = block_tokens(form) / 2;
-  const int64_t bytes = item_bytes(form), lane = lane_items(form), scales = 2 * int64_t{sizeof(float)} * page;
-  const int64_t keys = page * ((kDim + lane - 1) / lane) * lane * bytes;
-  const IntPageShape shape = {.dim = kDim, .tokens = page, .form = form, .keys = scales, .values = scales + keys,
-                              .bytes = scales + keys + panel_count(kDim) * kPanel * page * bytes};
+  const IntPageShape shape = int_page_shape(kDim, page, form);
   std::vector<Buffer> buffers;
   std::vector<const void*> pages;
   const auto k = values.many(kCount * kDim), v = values.many(kCount * kDim);

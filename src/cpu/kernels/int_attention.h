@@ -14,6 +14,8 @@
 
 #include <cstdint>
 
+#include "cpu/kernels/kernels.h"
+
 namespace qvl::cpu {
 
 constexpr int kMaxSideHeads = 8;
@@ -24,11 +26,19 @@ inline constexpr int lane_items(IntForm form) { return form == IntForm::kQuads ?
 inline constexpr int item_bytes(IntForm form) { return form == IntForm::kInt16 ? 2 : 1; }
 inline constexpr int block_tokens(IntForm form) { return form == IntForm::kQuads ? 128 : 64; }
 
+inline constexpr int64_t key_lines(int64_t dim, int lane) { return (dim + lane - 1) / lane; }
+
 struct IntPageShape {
   int dim, tokens;  // tokens: a block's or half of them
   IntForm form;     // kQuads: only where the table has attention_quads
   int64_t keys, values, bytes;  // offsets in a page; value logarithms follow the key scales at tokens * 4
 };
+inline constexpr IntPageShape int_page_shape(int dim, int tokens, IntForm form) {
+  const int64_t each = item_bytes(form), keys = 2 * static_cast<int64_t>(sizeof(float)) * tokens;
+  const int64_t values = keys + tokens * key_lines(dim, lane_items(form)) * lane_items(form) * each;
+  const int64_t end = values + (dim + kPanel - 1) / kPanel * kPanel * tokens * each;
+  return {.dim = dim, .tokens = tokens, .form = form, .keys = keys, .values = values, .bytes = (end + 63) / 64 * 64};
+}
 
 // tokens first_slot.. of one page from rows of keys and values.
 struct PutTokensArgs {

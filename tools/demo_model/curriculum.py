@@ -30,7 +30,7 @@ TASKS = {  # kind -> its tasks and their share of a picture's questions
         absent=0.6,
         multi=1,
     ),
-    "text": dict(ocr_text=2, ocr_digits=1.5, ocr_line=1, ocr_count=0.6, ocr_color=0.5, scene=0.4, multi=0.5),
+    "text": dict(ocr_all=2.5, ocr_text=2, ocr_digits=1.5, ocr_line=1, ocr_count=0.6, ocr_color=0.5, scene=0.4, multi=0.5),
     "sums": dict(arith=1.2, think=1.5, ocr_text=1, scene=0.4),
     "chart": dict(
         chart_max=1.2,

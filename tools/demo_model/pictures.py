@@ -27,6 +27,7 @@ from words import COLOURS, INKS, UNSEEN_PAIRS, held_out
 
 
 INVENTED = 0.6  # share of a text's words that are no words of a list
+FULL = 0.45  # share of the texts, from level 5 on, that are full of words
 
 # Text and sums --------------------------------------------------------------------------------------------------------
 
@@ -78,7 +79,35 @@ def text_ink(r, ground):
     return r.choice(readable or (["black"] if light(ground) else ["yellow"]))
 
 
+def full_text(r, height, width):
+    """Up to six lines of as many words and numbers as fit: an answer that reads them all teaches what twenty pictures of a word do."""
+    canvas, y, room = Canvas(r, height, width, some_ground(r, 0.65)), r.uniform(4, 14), r.choice((40, 80, 120))  # characters
+    colour, size = text_ink(r, canvas.ground), r.uniform(13, r.choice((18, 24, 32)))
+    lines, ink, fonts = [], near(r, COLOURS[colour][0]), (pick_font(r, "中"), pick_font(r, "a"))
+    while len(lines) < 6 and room > 0:
+        line = some_text(r, False, 6)
+        path = fonts[line.isascii()]
+        for _ in range(r.choice((0, 1, 3, 7))):
+            longer = line + " " + some_text(r, False, 6)
+            if longer.isascii() == line.isascii() and len(longer) <= room and canvas.text_size(longer, path, size)[0] < width - 10:
+                line = longer
+        w, h = canvas.text_size(line, path, size)
+        if unseen_line(line):
+            continue
+        if not lines and w > width - 10:
+            size = max(9.0, 0.9 * size)
+            continue
+        if w > width - 10 or y + h > height - 3:
+            break
+        box = canvas.text(r.uniform(4, width - w - 5), y, line, path, size, ink)
+        lines.append(dict(text=line, box=box))
+        y, room = box[3] + r.uniform(0.3, 1.0) * size, room - len(line)
+    return Scene("text", canvas, dict(lines=lines, colour=colour, full=True))
+
+
 def text(r, height, width, level, test):
+    if not test and level >= 5 and r.random() < FULL:
+        return full_text(r, height, width)
     canvas = Canvas(r, height, width, some_ground(r, 0.65))
     most = min(6, (height - 16) // 26)
     count = r.choices(range(1, most + 1), (5, 3, 1.5, 1, 1, 1)[:most])[0] if level >= 5 else 1
@@ -109,7 +138,7 @@ def written(r, height, width):
     """A picture full of words and numbers, for the labels of their characters alone: it holds ten times the characters of one that is
     asked about."""
     canvas, y = Canvas(r, height, width, some_ground(r, 0.5)), r.uniform(2, 8)
-    colour, largest = near(r, COLOURS[text_ink(r, canvas.ground)][0]), r.choice((16, 24, 36))
+    colour, largest = near(r, COLOURS[text_ink(r, canvas.ground)][0]), r.choice((16, 24, 36, 60))
     while True:
         size, x, bottom = r.uniform(10.5, largest), r.uniform(2, 20), y
         font = pick_font(r, "a"), pick_font(r, "中")

@@ -25,11 +25,13 @@ from batches import Batcher, Drawn, Row, chains, thoughtless
 from curriculum import TOP, Curriculum
 from export import write_parts
 from grow import MARKUP, add_markup, grow, spread
+from holdout import unseen_line
 from model import DemoModel, load_model, read_weights
 from optimizer import Flat
-from pictures import make
+from pictures import full_text, make
 from questions import Conversation, conversations
 from questions_compared import drawio
+from questions_reading import ORDINALS
 from spelling import KEPT_OUT, new_word
 from test_model import as_batch, conversation
 from tokenizers import Tokenizer
@@ -149,6 +151,19 @@ def test_new_words():
     r = random.Random(8)
     made = [new_word(r, chinese=i % 2 == 0) for i in range(4000)]
     assert not {w.lower() for w in made} & KEPT_OUT and len(set(made)) > 3000
+
+
+def test_full_texts():
+    """They hold several words, all on the picture, nothing that is kept out, and are asked for as a whole."""
+    r = random.Random(4)
+    for size in (*sizes.SMALL, *sizes.LARGE):
+        for scene in [full_text(r, *size) for _ in range(4)]:
+            lines = scene.facts["lines"]
+            assert 1 <= len(lines) <= len(ORDINALS) and not any(unseen_line(x["text"]) for x in lines), lines
+            assert all(0 <= x["box"][0] < x["box"][2] <= size[1] and x["box"][3] <= size[0] for x in lines), (size, lines)
+            (whole,) = [c for c in conversations(r, scene) if c.task == "ocr_all"]
+            assert whole.turns[0][1] == "\n".join(x["text"] for x in lines)
+    assert not any(make(r, "text", 192, 256, TOP, test=True).facts.get("full") for _ in range(50))  # the evaluation's are as they were
 
 
 def test_reuse():

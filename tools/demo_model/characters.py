@@ -15,29 +15,10 @@ import numpy as np
 import torch
 
 from batches import present
-from canvas import Canvas, Scene, near, pick_font, some_ground
 from model import Linear, load_model
-from pictures import some_text, text_ink
-from words import COLOURS
+from pictures import written
 
 SIZE = (160, 256)  # height and width
-
-
-def full_picture(r, size):
-    """A picture full of words of one size."""
-    canvas, y = Canvas(r, *SIZE, some_ground(r, 0.5)), 6.0
-    ink, fonts = near(r, COLOURS[text_ink(r, canvas.ground)][0]), (pick_font(r, "中"), pick_font(r, "a"))
-    while y + 1.4 * size < SIZE[0]:
-        x = r.uniform(2, 12)
-        while True:
-            text = some_text(r, False, 6)
-            path = fonts[text.isascii()]
-            w, h = canvas.text_size(text, path, size)
-            if x + w > SIZE[1] - 2 or y + h > SIZE[0] - 2:
-                break
-            x = canvas.text(x, y, text, path, size, ink)[2] + 0.5 * size
-        y += 1.5 * size
-    return Scene("text", canvas, {})
 
 
 def main():
@@ -57,7 +38,7 @@ def main():
     characters = [(i, t[5:].isascii()) for t, i in index.items() if t.startswith("char:")]
     for size in (11, 14, 18, 24, 32, 44):
         r = random.Random(5)
-        scenes = [full_picture(r, size) for _ in range(a.pictures)]
+        scenes = [written(r, *SIZE, size) for _ in range(a.pictures)]
         with torch.no_grad():
             features, _ = model.model.visual(torch.from_numpy(np.stack([s.pixels for s in scenes]))[:, None])
             logits = head(features).float()

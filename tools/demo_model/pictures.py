@@ -134,22 +134,22 @@ def text(r, height, width, level, test):
     return Scene("text", canvas, dict(lines=lines, colour=colour))
 
 
-def written(r, height, width):
-    """A picture full of words and numbers, for the labels of their characters alone: it holds ten times the characters of one that is
-    asked about."""
+def written(r, height, width, size=None):
+    """A picture full of words and numbers, of all sizes or of one, for the labels of their characters alone: it holds ten times the
+    characters of one that is asked about."""
     canvas, y = Canvas(r, height, width, some_ground(r, 0.5)), r.uniform(2, 8)
     colour, largest = near(r, COLOURS[text_ink(r, canvas.ground)][0]), r.choice((16, 24, 36, 60))
     while True:
-        size, x, bottom = r.uniform(10.5, largest), r.uniform(2, 20), y
+        now, x, bottom = size or r.uniform(10.5, largest), r.uniform(2, 20), y
         font = pick_font(r, "a"), pick_font(r, "中")
         while True:
             text = some_text(r, False, 6)
             path = font[not text.isascii()]
-            w, h = canvas.text_size(text, path, size)
+            w, h = canvas.text_size(text, path, now)
             if x + w > width - 2 or y + h > height - 2:
                 break
-            box = canvas.text(x, y, text, path, size, colour)
-            x, bottom = box[2] + size * r.uniform(0.35, 0.8), max(bottom, box[3])
+            box = canvas.text(x, y, text, path, now, colour)
+            x, bottom = box[2] + now * r.uniform(0.35, 0.8), max(bottom, box[3])
         y = max(bottom, y + 4) + r.uniform(3, 9)
         if y > height - 10:
             return Scene("written", canvas, {})

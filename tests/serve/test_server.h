@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -140,6 +141,9 @@ class TestServer {
     if (options.limits.drain_timeout == ServerLimits().drain_timeout) options.limits.drain_timeout = {};
     server = std::make_unique<HttpServer>(std::move(options), models_);
     server->bind();
+    // The logger makes itself at its first use, in a library that ThreadSanitizer cannot see into: before there are threads, as in
+    // the program itself.
+    spdlog::default_logger_raw();
     thread_ = std::thread([this] { server->run(); });
   }
   ~TestServer() { stop(); }

@@ -87,16 +87,18 @@ def full_text(r, height, width):
     while len(lines) < 6 and room > 0:
         line = some_text(r, False, 6)
         path = fonts[line.isascii()]
+        if not lines:  # the first line says how large all are
+            fitted = canvas.fit(line, size, width - 10, path)
+            if not fitted:
+                continue
+            size = fitted[1]
         for _ in range(r.choice((0, 1, 3, 7))):
             longer = line + " " + some_text(r, False, 6)
             if longer.isascii() == line.isascii() and len(longer) <= room and canvas.text_size(longer, path, size)[0] < width - 10:
                 line = longer
-        w, h = canvas.text_size(line, path, size)
         if unseen_line(line):
             continue
-        if not lines and w > width - 10:
-            size = max(9.0, 0.9 * size)
-            continue
+        w, h = canvas.text_size(line, path, size)
         if w > width - 10 or y + h > height - 3:
             break
         box = canvas.text(r.uniform(4, width - w - 5), y, line, path, size, ink)

@@ -39,15 +39,17 @@ def of_text(r, scene):
     full = scene.facts.get("full", False)
     if full:
         yield item(r, "ocr_all", asked(r, "read", whole))
-    for _ in range(0 if full else 2):
-        yield item(
-            r,
-            "ocr_digits" if digits else "ocr_text",
-            asked(r, "number" if digits and n == 1 and r.random() < 0.5 else "read", whole),
-        )
-    for _ in range(0 if n == 1 else 2 if full else 1):
-        i = r.randrange(n)
-        yield item(r, "ocr_line", asked(r, "line", lines[i], en=ORDINALS[i][0], zh=ORDINALS[i][1], n=i + 1))
+    else:
+        for _ in range(2):
+            yield item(
+                r,
+                "ocr_digits" if digits else "ocr_text",
+                asked(r, "number" if digits and n == 1 and r.random() < 0.5 else "read", whole),
+            )
+    if n > 1:
+        for _ in range(2 if full else 1):
+            i = r.randrange(n)
+            yield item(r, "ocr_line", asked(r, "line", lines[i], en=ORDINALS[i][0], zh=ORDINALS[i][1], n=i + 1))
     if n > 1 or r.random() < 0.2:
         yield item(
             r,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks of the training itself, on the CPU in under a minute: python3 tools/demo_model/test_train.py
 
-Growth keeps the function; weights go out in parts and come back; a batch comes out of shared memory as it went in; a row
+Growth keeps the function; respelling keeps texts and tokens; weights go out in parts and come back; a batch comes out of shared memory as it went in; a row
 with two pictures; index arrays against searches; a gradient that is not finite; a tiny run that ends by its deadline, is
 exported and goes on from its export. Needs torch, numpy, Pillow and tokenizers.
 """
@@ -24,7 +24,7 @@ import workers
 from batches import Batcher, Drawn, Row, chains, thoughtless
 from curriculum import TOP, Curriculum
 from export import write_parts
-from grow import MARKUP, add_markup, grow, spread
+from grow import EMBEDDING, MARKUP, add_markup, grow, spread
 from holdout import unseen_line
 from model import DemoModel, load_model, read_weights
 from optimizer import Flat
@@ -34,7 +34,8 @@ from questions_compared import drawio
 from questions_reading import ORDINALS
 from spelling import KEPT_OUT, new_word
 from test_model import as_batch, conversation
-from tokenizers import Tokenizer
+from respell import respell, said
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from wordings import TEXT, HeldOutWordings, bare, say, skeletons
 from words import CALLED, SHAPES
 
@@ -70,6 +71,34 @@ def test_growth():
     ids = words.encode(text, add_special_tokens=False).ids
     assert words.decode(ids, skip_special_tokens=True) == text and len(ids) < 60 * len(scene.facts["nodes"])
     assert [s for s, _ in spread(3, 5)] == [0, 1, 1, 2, 2] and spread(2, 3, first=1)[1] == (1, False)
+
+
+def test_spelling():
+    """Words of pictures become letters, and all else stays: texts, the numbers of what is kept, control tokens at the end."""
+    texts = said(120)
+    words = Tokenizer(models.BPE())
+    words.pre_tokenizer, words.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    words.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=700, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+    first = words.get_vocab_size()
+    words.add_tokens(["<|im_start|>", "<|im_end|>", '<mxCell id="'])
+    old, table = words.get_vocab(), torch.randn(first + 3, 8, dtype=torch.float64)
+    tokenizer, weights = json.loads(words.to_str()), {EMBEDDING: table.clone()}
+    config, generation = dict(text_config=dict(eos_token_id=first + 1), image_token_id=first), dict(eos_token_id=[first + 1, first])
+    for _ in range(2):  # the second time only to find that nothing is left to do
+        respell(tokenizer, weights, config, generation, texts)
+        new = Tokenizer.from_str(json.dumps(tokenizer))
+        vocabulary, rows = new.get_vocab(), weights[EMBEDDING]
+        assert sorted(vocabulary.values()) == [*range(len(vocabulary))] and len(rows) == config["text_config"]["vocab_size"] >= len(vocabulary)
+        assert config["image_token_id"] == vocabulary["<|im_start|>"] and generation["eos_token_id"] == [vocabulary["<|im_end|>"], vocabulary["<|im_start|>"]]
+        assert config["text_config"]["eos_token_id"] == vocabulary["<|im_end|>"]
+        same = [t for t in old if t in vocabulary]
+        assert len(same) > 256 and torch.equal(rows[[vocabulary[t] for t in same]], table[[old[t] for t in same]].float().double())
+        for text in texts:
+            assert new.decode(new.encode(text, add_special_tokens=False).ids, skip_special_tokens=False) == text
+        for word in ("Student", "Waterfall", '"Monday', "MANAGER"):
+            assert len(new.encode(word, add_special_tokens=False).ids) == len(word), word
+        assert len(new.encode(" the triangle", add_special_tokens=False).ids) == 2
+        assert len(new.encode("图书馆", add_special_tokens=False).ids) == 3
 
 
 def test_parts():

@@ -90,6 +90,8 @@ def optimizers(model, head, lr, vision_lr, dtype):
     trained)."""
     text, vision, tables, small = [], [], [], []
     for name, p in model.named_parameters():
+        if not p.requires_grad:
+            continue
         if p.ndim == 2 and "embed" not in name:
             (vision if "visual.blocks" in name else text).append(p)
         else:

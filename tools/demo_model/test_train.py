@@ -34,7 +34,7 @@ from questions_compared import drawio
 from questions_reading import ORDINALS
 from spelling import KEPT_OUT, new_word
 from test_model import as_batch, conversation
-from respell import respell, said
+from respell import KEYS, respell, said
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from wordings import TEXT, HeldOutWordings, bare, say, skeletons
 from words import CALLED, SHAPES
@@ -45,7 +45,11 @@ DEMO = os.path.join(HERE, "..", "..", "models", "demo")
 
 def test_growth():
     config = tiny_config()
-    config["text_config"]["vocab_size"] -= len(MARKUP)  # as the models before had it
+    with open(os.path.join(DEMO, "tokenizer.json"), encoding="utf-8") as f:
+        tokenizer = json.load(f)
+    # as the models before had them
+    tokenizer["added_tokens"] = [t for t in tokenizer["added_tokens"] if t["content"] not in MARKUP + KEYS]
+    config["text_config"]["vocab_size"] = len(tokenizer["model"]["vocab"]) + len(tokenizer["added_tokens"])
     torch.manual_seed(1)
     old = DemoModel(config)
     weights, grown = grow(old.state_dict(), config, 5, 4)
@@ -56,9 +60,6 @@ def test_growth():
     batch = as_batch(ids, positions, pictures=torch.randint(0, 256, (1, 128, 224, 3), dtype=torch.uint8))
     with torch.no_grad():
         assert torch.equal(old.logits(old(batch)[0]), new.logits(new(batch)[0]))
-    with open(os.path.join(DEMO, "tokenizer.json"), encoding="utf-8") as f:
-        tokenizer = json.load(f)
-    tokenizer["added_tokens"] = [t for t in tokenizer["added_tokens"] if t["content"] not in MARKUP]
     for _ in range(2):  # the second time it finds nothing to do
         add_markup(tokenizer, weights, grown)
     wider, old_size = DemoModel(grown), config["text_config"]["vocab_size"]

@@ -16,14 +16,14 @@ inline constexpr const char* kVersion = QVL_VERSION;  // the CMake project's
 struct ModelFlags {
   std::string model = "demo";
   std::string precision = "bfloat16", quantize = "none", packed_cache, kv_cache = "bf16", memory_limit;
-  bool medvram = false;
+  bool medvram = false, calibrate = false;
   int threads = 0;
   int64_t ctx_size = 0;  // 0: the model's own, at most kDefaultContext
   std::string speculate = "on", prefix_cache = "on";
   int batch_size = 8, max_queue = 64;
   std::string kv_cache_size;  // empty: as much as batch_size requests of usual length need
   std::string image_cache_size = "256M", image_cache_dir, image_cache_disk_size = "2G";
-  LoadOptions load_options() const;
+  LoadOptions load_options() const;  // Errors: kBadFlag where flags do not go together
   std::optional<size_t> memory_limit_bytes() const;
 };
 

@@ -3,7 +3,7 @@
 //
 //   quality [--questions FILE] [--limit N] [--tokens N] VARIANT VARIANT...      such as demo,float32 demo,int8 demo,int4
 //
-// VARIANT: MODEL[,none|int8|int4][,float32|bfloat16], the first being the truth. FILE: one JSON object a line with "picture" (a
+// VARIANT: MODEL[,none|int8|int4][,calibrated][,float32|bfloat16], the first being the truth. FILE: one JSON object a line with "picture" (a
 // file beside it, or null), "questions", "expected" and "thinking". Prints for each variant the bits of its packed matrices a weight, the
 // mean Kullback-Leibler divergence from the first over all tokens, the share of tokens whose best choice is the same, and the
 // share of answers that are the same to the last token.
@@ -39,9 +39,14 @@ LoadedModel load_variant(const std::string& text) {
       options.quantize = *quantize;
     } else if (word == "float32" || word == "bfloat16") {
       options.precision = word == "float32" ? Precision::kFloat32 : Precision::kBFloat16;
+    } else if (word == "calibrated") {
+      options.calibrate = true;
     } else {
-      throw_error(ErrorKind::kBadFlag, "bad_flag", "{}: expected none, int8, int4, float32 or bfloat16", printable(word));
+      throw_error(ErrorKind::kBadFlag, "bad_flag", "{}: expected none, int8, int4, calibrated, float32 or bfloat16", printable(word));
     }
+  }
+  if (options.calibrate && options.quantize != Quantize::kInt4) {
+    throw_error(ErrorKind::kBadFlag, "bad_flag", "{}: calibrated needs int4", printable(text));
   }
   return load_model(find_model(model), options);
 }
@@ -159,7 +164,7 @@ int main(int argc, char** argv) {
   std::filesystem::path file = "tests/data/demo_eval/questions.jsonl";
   int64_t limit = INT64_MAX;
   int tokens = 64;
-  app.add_option("variants", variants, "MODEL[,none|int8|int4][,float32|bfloat16]; the first is the truth")->required()->expected(2, 16);
+  app.add_option("variants", variants, "MODEL[,none|int8|int4][,calibrated][,float32|bfloat16]; the first is the truth")->required()->expected(2, 16);
   app.add_option("--questions", file, "JSON lines")->capture_default_str();
   app.add_option("--limit", limit, "the first questions only");
   app.add_option("--tokens", tokens, "longest answer")->check(CLI::Range(1, 4096))->capture_default_str();

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "app/calibration_prompts.h"
 #include "app/weight_loading.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -127,7 +128,8 @@ LoadedModel load_model(const fs::path& folder, const LoadOptions& options,
   }
   out.backend = make_backend(options);
   if (before_weights) before_weights(out, weights->info("model.language_model.embed_tokens.weight").dtype);
-  out.model = load_weights(*out.backend, *weights, out.config, options, folder);
+  out.model = load_weights(*out.backend, *weights, out.config, options, folder,
+                           [&](Model& model, const auto& progress) { read_calibration_prompts(out, model, progress); });
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   log_info("loaded {} ({:.1f} M parameters) in {:.2f} s: {}", folder.string(),
            static_cast<double>(parameter_count(out.config)) / 1e6, seconds.count(), out.backend->description());

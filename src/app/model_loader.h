@@ -19,6 +19,7 @@ struct LoadOptions {
   Precision precision = Precision::kBFloat16;
   bool reference = false;  // the slow reference backend instead of the CPU's kernels
   Quantize quantize = Quantize::kNone;
+  bool calibrate = false;  // round int4 weights by what the model's inputs are while it reads some prompts (app/calibration_prompts.h)
   KvFormat kv_format = KvFormat::kPlain;
   std::string packed_cache;  // folder for quantised weights; empty: the user's own, "off": none
 };

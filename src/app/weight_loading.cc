@@ -9,7 +9,9 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/check.h"
 #include "base/log.h"
+#include "model/calibration.h"
 #include "model/packed_cache.h"
 
 namespace qvl {
@@ -57,7 +59,7 @@ std::optional<PackedKey> find_key(const Backend& backend, const LoadOptions& opt
   if (options.quantize == Quantize::kNone || folder.empty() || backend.layouts().empty()) return std::nullopt;
   const fs::path cache = cache_folder(options.packed_cache, "packed", folder);
   if (cache.empty()) return std::nullopt;
-  return packed_key(cache, folder, backend, options.quantize);
+  return packed_key(cache, folder, backend, options.quantize, options.calibrate);
 }
 
 // Null where the cache does not hold them.
@@ -88,6 +90,41 @@ std::unique_ptr<Model> load_kept(Backend& backend, WeightStore& weights, const M
   }
 }
 
+// How a checkpoint's matrices are packed, and what is told of it.
+struct Packing {
+  const char* verb;
+  PackedSink* sink = nullptr;
+  const Calibration* calibration = nullptr;
+};
+
+std::unique_ptr<Model> pack_model(Backend& backend, WeightStore& weights, const ModelConfig& config, const LoadOptions& options,
+                                  const fs::path& folder, const Packing& how) {
+  LoadProgress progress(folder.empty() ? how.verb : fmt::format("{} {}", how.verb, folder.string()), parameter_count(config));
+  WeightLoader loader(backend, weights,
+                      {.quantize = options.quantize,
+                       .sink = how.sink,
+                       .calibration = how.calibration,
+                       .progress = [&](int64_t done) { progress.tell(done); }});
+  return std::make_unique<Model>(loader, config);
+}
+
+// The first model and its activations are gone when this returns: the second one is made beside the sums alone.
+Calibration calibrate(Backend& backend, WeightStore& weights, const ModelConfig& config, const LoadOptions& options, const fs::path& folder,
+                      const ReadPrompts& read_prompts) {
+  const auto start = Clock::now();
+  Calibration calibration;
+  RecordingBackend recording(backend, calibration);
+  const auto model = pack_model(recording, weights, config, options, folder, {.verb = "quantising, first of two times,", .sink = &recording});
+  std::optional<LoadProgress> progress;
+  read_prompts(*model, [&](int64_t done, int64_t total) {
+    if (!progress) progress.emplace("calibrating", total);
+    progress->tell(done);
+  });
+  weights.start_over();
+  log_info("calibrated in {:.1f} s with {:.0f} MiB of sums", seconds_since(start), static_cast<double>(calibration.bytes()) / (1 << 20));
+  return calibration;
+}
+
 }  // namespace
 
 fs::path cache_folder(const std::string& named, const std::string& kind, const fs::path& model_folder) {
@@ -116,21 +153,23 @@ size_t huge_page_bytes() {
 }
 
 std::unique_ptr<Model> load_weights(Backend& backend, WeightStore& weights, const ModelConfig& config,
-                                    const LoadOptions& options, const fs::path& folder) {
+                                    const LoadOptions& options, const fs::path& folder, const ReadPrompts& read_prompts) {
   const size_t huge_before = huge_page_bytes();
   const auto key = find_key(backend, options, folder);
   std::unique_ptr<Model> model;
   if (key) model = load_kept(backend, weights, config, options, *key);
   if (model == nullptr) {
-    const char* const verb = options.quantize == Quantize::kNone ? "loading" : "quantising";
-    LoadProgress progress(folder.empty() ? verb : fmt::format("{} {}", verb, folder.string()), parameter_count(config));
+    std::optional<Calibration> calibration;
+    if (options.calibrate) {
+      QVL_CHECK(options.quantize == Quantize::kInt4 && read_prompts, "calibration is of int4 weights and needs prompts");
+      calibration = calibrate(backend, weights, config, options, folder, read_prompts);
+    }
     std::optional<PackedCacheSink> sink;
     if (key) sink.emplace(*key);
-    WeightLoader loader(backend, weights,
-                        {.quantize = options.quantize, .sink = sink ? &*sink : nullptr, .progress = [&](int64_t done) {
-                           progress.tell(done);
-                         }});
-    model = std::make_unique<Model>(loader, config);
+    model = pack_model(backend, weights, config, options, folder,
+                       {.verb = options.quantize == Quantize::kNone ? "loading" : "quantising",
+                        .sink = sink ? &*sink : nullptr,
+                        .calibration = calibration ? &*calibration : nullptr});
     if (sink && sink->finish()) {
       log_info("kept the {} weights in {} for the next start", quantize_name(options.quantize), key->file.string());
     } else if (sink) {

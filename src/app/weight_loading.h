@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "app/model_loader.h"
@@ -9,11 +10,15 @@
 
 namespace qvl {
 
+// Puts prompts through the model, telling how many of how many are read.
+using ReadPrompts = std::function<void(Model& model, const std::function<void(int64_t done, int64_t total)>& progress)>;
+
 // The model of the store's tensors. Quantised weights of a folder are read from the packed cache where it holds them,
-// else made, with percent and seconds left on standard error, and kept there. folder: where the store's files are;
+// else made, with percent and seconds left on standard error, and kept there. With options.calibrate they are made twice: a first model, rounded
+// as ever, reads the prompts of read_prompts, and what its matrices see decides how the second one is rounded. folder: where the store's files are;
 // empty: nowhere. Errors: kModel, kMemory.
 std::unique_ptr<Model> load_weights(Backend& backend, WeightStore& weights, const ModelConfig& config,
-                                    const LoadOptions& options, const std::filesystem::path& folder);
+                                    const LoadOptions& options, const std::filesystem::path& folder, const ReadPrompts& read_prompts = {});
 
 // Where the user's files of this kind are kept between starts: `named`, where a folder was named; nowhere (empty) for "off" and
 // for checkpoints so small that making the files anew takes no time; else `kind` in the user's cache.

@@ -11,6 +11,7 @@
 #include "cpu/cpu_pack.h"
 #include "cpu/cpu_products.h"
 #include "cpu/instruction_sets.h"
+#include "cpu/moments.h"
 #include "cpu/packing.h"
 
 namespace qvl {
@@ -65,6 +66,12 @@ class CpuOps : public Ops {
           y[r * w.in_features + i] = w.bf16() ? to_float(w.panels.as<BF16>()[index]) : w.panels.as<float>()[index];
         }
       }
+    });
+  }
+
+  void add_moments(const float* x, int64_t rows, InputMoments& to) override {
+    pool_.parallel_for(to.blocks(), 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t block = begin; block < end; ++block) cpu::add_moments(x, rows, block, to);
     });
   }
 
@@ -189,8 +196,8 @@ class CpuBackend : public Backend {
   }
 
   std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
-                                      WeightFormat format) override {
-    return packer_.pack(parts, bias, format);
+                                      WeightFormat format, const InputMoments* moments) override {
+    return packer_.pack(parts, bias, format, moments);
   }
   size_t linear_bytes(int64_t out, int64_t in, WeightFormat format, DType stored) const override {
     return packer_.bytes(out, in, format, stored);

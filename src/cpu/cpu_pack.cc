@@ -41,8 +41,16 @@ void MatrixPacker::pack_plain(std::span<const ConstTensorView> parts, CpuLinear&
   }
 }
 
+std::vector<BlockCompensation> MatrixPacker::compensation(const InputMoments* moments) {
+  std::vector<BlockCompensation> out(moments != nullptr ? static_cast<size_t>(moments->blocks()) : 0);
+  pool_.parallel_for(static_cast<int64_t>(out.size()), 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t block = begin; block < end; ++block) out[static_cast<size_t>(block)] = make_compensation(*moments, block);
+  });
+  return out;
+}
+
 std::unique_ptr<Linear> MatrixPacker::pack(std::span<const ConstTensorView> parts, std::span<const float> bias,
-                                           WeightFormat format) {
+                                           WeightFormat format, const InputMoments* moments) {
   const int64_t in = parts[0].shape[1];
   int64_t out = 0;
   for (const auto& part : parts) {
@@ -65,8 +73,10 @@ std::unique_ptr<Linear> MatrixPacker::pack(std::span<const ConstTensorView> part
     pack_plain(parts, *linear);  // outputs that do not exist are the arena's zeros
     return linear;
   }
+  QVL_CHECK(moments == nullptr || moments->inputs() == in, "moments of {} inputs for a matrix of {}", moments->inputs(), in);
+  const auto by = compensation(panels == PanelFormat::kInt4 ? moments : nullptr);
   pool_.parallel_for(panel_count(out), 1, [&](int64_t begin, int64_t end, int) {
-    quantise_panels(parts, quant_format(panels), begin, end, linear->panels.data());
+    quantise_panels(parts, quant_format(panels), begin, end, linear->panels.data(), by);
   });
   return linear;
 }

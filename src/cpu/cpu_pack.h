@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/thread_pool.h"
+#include "cpu/compensation.h"
 #include "cpu/cpu_linear.h"
 
 namespace qvl::cpu {
@@ -13,10 +15,10 @@ class MatrixPacker {
  public:
   MatrixPacker(ThreadPool& pool, Precision precision) : pool_(pool), precision_(precision) {}
 
-  // Backend::pack_linear. Plain: bfloat16 where the parts are, or the precision is, else float32.
+  // Backend::pack_linear. Plain: bfloat16 where the parts are, or the precision is, else float32. Moments count for int4 alone.
   // Errors: kModel "model_not_finite" where the format is quantised and a weight is NaN or infinite.
   std::unique_ptr<Linear> pack(std::span<const ConstTensorView> parts, std::span<const float> bias,
-                               WeightFormat format);
+                               WeightFormat format, const InputMoments* moments = nullptr);
   size_t bytes(int64_t out, int64_t in, WeightFormat format, DType stored) const {
     return matrix_bytes(out, in, panel_format(stored == DType::kBF16, format));
   }
@@ -29,6 +31,7 @@ class MatrixPacker {
  private:
   PanelFormat panel_format(bool stored_in_bf16, WeightFormat format) const;
   void pack_plain(std::span<const ConstTensorView> parts, CpuLinear& to);
+  std::vector<BlockCompensation> compensation(const InputMoments* moments);
   const Buffer& made_panel(QuantFormat format);
   std::unique_ptr<Linear> make_halves(int64_t out, int64_t in, uint64_t seed);
 

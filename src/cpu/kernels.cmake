@@ -15,6 +15,7 @@ set_source_files_properties(${cpu_kernels}/generic.cc ${cpu_kernels}/amx_emulate
 # Its search is plain loops over vectors; contraction stays off there, so that every machine gives the same blocks.
 set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/cpu/quantise.cc PROPERTIES
   COMPILE_OPTIONS "-O3;-ffp-contract=off;-fno-math-errno;-Wno-psabi")
+set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/cpu/moments.cc PROPERTIES COMPILE_OPTIONS "-O3;-fno-math-errno;-Wno-psabi")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(avx512_flags -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512)
   set_source_files_properties(${cpu_kernels}/avx2.cc PROPERTIES COMPILE_OPTIONS "${kernel_flags};-mavx2;-mfma")

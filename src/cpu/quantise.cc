@@ -38,61 +38,83 @@ QVL_INLINE F8 inverse(F8 x) {
   return usable ? splat(1) / (usable ? x : splat(1)) : splat(0);
 }
 
+// How much the error of each input counts. Alike: products with 1 that need not be made.
+struct Alike {
+  QVL_INLINE F8 operator()(F8 x, int) const { return x; }
+  QVL_INLINE F8 total() const { return splat(kGroupInputs); }
+  QVL_INLINE Alike group(int) const { return {}; }
+};
+struct ByImportance {
+  const float* factors;  // of the block's inputs, or from a group's first on
+  QVL_INLINE F8 operator()(F8 x, int i) const { return x * splat(factors[i]); }
+  QVL_INLINE F8 total() const {
+    float sum = 0;
+    for (int i = 0; i < kGroupInputs; ++i) sum += factors[i];
+    return splat(sum);
+  }
+  QVL_INLINE ByImportance group(int g) const { return {factors + g * kGroupInputs}; }
+};
+
 // Weights of a group and a level's distance and offset: weight = scale * level + offset, levels -8..7.
 struct Group {
-  F8 sum, squares;   // of the weights
+  F8 sum, squares;   // of the weights, each times its input's importance
   F8 scale, offset;  // the best without rounding of scale and offset
 };
 
 struct LevelSums {
-  F8 levels, squares, products;  // sums of the levels, of their squares, and of level times weight
+  F8 levels, squares, products;  // sums of the levels, of their squares, and of level times weight, by importance
 };
 
 QVL_INLINE F8 level_of(F8 weight, F8 offset, F8 inverse_scale) {
   return rounded(clamp((weight - offset) * inverse_scale, -8, 7));
 }
 
-QVL_INLINE LevelSums level_sums(const F8* w, F8 offset, F8 inverse_scale) {
+template <typename Importance>
+QVL_INLINE LevelSums level_sums(const F8* w, Importance counted, F8 offset, F8 inverse_scale) {
   LevelSums sums{splat(0), splat(0), splat(0)};
   for (int i = 0; i < kGroupInputs; ++i) {
     const F8 level = level_of(w[i], offset, inverse_scale);
-    sums.levels += level;
-    sums.squares += level * level;
-    sums.products += level * w[i];
+    const F8 part = counted(level, i);
+    sums.levels += part;
+    sums.squares += part * level;
+    sums.products += part * w[i];
   }
   return sums;
 }
 
-QVL_INLINE F8 squared_error(const F8* w, F8 scale, F8 offset) {
+template <typename Importance>
+QVL_INLINE F8 squared_error(const F8* w, Importance counted, F8 scale, F8 offset) {
   const F8 inverse_scale = inverse(scale);
   F8 even = splat(0), odd = splat(0);
   for (int i = 0; i < kGroupInputs; i += 2) {
     const F8 a = w[i] - offset - scale * level_of(w[i], offset, inverse_scale);
     const F8 b = w[i + 1] - offset - scale * level_of(w[i + 1], offset, inverse_scale);
-    even += a * a;
-    odd += b * b;
+    even += counted(a, i) * a;
+    odd += counted(b, i + 1) * b;
   }
   return even + odd;
 }
 
 // The scale and offset of least squared error for a group by itself: starts that span the weights more or less
 // narrowly, each refined by least squares with its levels fixed.
-QVL_INLINE void fit_group(const F8* w, Group& group) {
+template <typename Importance>
+QVL_INLINE void fit_group(const F8* w, Importance counted, Group& group) {
   static constexpr float kSpans[] = {1.0f, 0.88f, 0.76f};
   F8 low = w[0], high = w[0];
   group.sum = splat(0), group.squares = splat(0);
   for (int i = 0; i < kGroupInputs; ++i) {
     low = minimum(low, w[i]), high = maximum(high, w[i]);
-    group.sum += w[i];
-    group.squares += w[i] * w[i];
+    const F8 part = counted(w[i], i);
+    group.sum += part;
+    group.squares += part * w[i];
   }
-  const F8 count = splat(kGroupInputs);
+  const F8 count = counted.total();
   F8 best = splat(INFINITY);
   group.scale = splat(0), group.offset = splat(0);
   for (const float span : kSpans) {
     F8 scale = (high - low) * splat(span / 15), offset = (high + low + scale) * splat(0.5f);
     for (int round = 0; round < 2; ++round) {
-      const LevelSums sums = level_sums(w, offset, inverse(scale));
+      const LevelSums sums = level_sums(w, counted, offset, inverse(scale));
       const F8 determinant = count * sums.squares - sums.levels * sums.levels;
       scale =
           determinant > splat(0) ? (count * sums.products - sums.levels * group.sum) * inverse(determinant) : splat(0);
@@ -114,7 +136,8 @@ struct Choice {
 };
 
 // The integers s, m of every group that are best for d, dm among the neighbours of the group's own scale and offset.
-QVL_INLINE void choose_integers(const F8* w, const Group* groups, Choice& choice) {
+template <typename Importance>
+QVL_INLINE void choose_integers(const F8* w, Importance counted, const Group* groups, Choice& choice) {
   const F8 inverse_d = inverse(choice.d), inverse_dm = inverse(choice.dm);
   choice.error = splat(0);
   for (int g = 0; g < kGroups; ++g) {
@@ -126,7 +149,7 @@ QVL_INLINE void choose_integers(const F8* w, const Group* groups, Choice& choice
       for (int j = -1; j <= 1; ++j) {
         const F8 scale = clamp(near_scale + splat(static_cast<float>(i)), 0, 15);
         const F8 offset = clamp(near_offset + splat(static_cast<float>(j)), -8, 7);
-        const F8 error = squared_error(w + g * kGroupInputs, choice.d * scale, choice.dm * offset);
+        const F8 error = squared_error(w + g * kGroupInputs, counted.group(g), choice.d * scale, choice.dm * offset);
         const I8 better = error < best;
         best = better ? error : best;
         choice.scale[g] = better ? scale : choice.scale[g];
@@ -138,14 +161,15 @@ QVL_INLINE void choose_integers(const F8* w, const Group* groups, Choice& choice
 }
 
 // d and dm of least squared error for the integers and the levels that they gave.
-QVL_INLINE void refit(const F8* w, const Group* groups, Choice& choice) {
+template <typename Importance>
+QVL_INLINE void refit(const F8* w, Importance counted, const Group* groups, Choice& choice) {
   F8 aa = splat(0), ab = splat(0), bb = splat(0), aw = splat(0), bw = splat(0);
   for (int g = 0; g < kGroups; ++g) {
     const F8 s = choice.scale[g], m = choice.offset[g];
-    const LevelSums sums = level_sums(w + g * kGroupInputs, choice.dm * m, inverse(choice.d * s));
+    const LevelSums sums = level_sums(w + g * kGroupInputs, counted.group(g), choice.dm * m, inverse(choice.d * s));
     aa += s * s * sums.squares;
     ab += s * m * sums.levels;
-    bb += m * m * splat(kGroupInputs);
+    bb += m * m * counted.group(g).total();
     aw += s * sums.products;
     bw += m * groups[g].sum;
   }
@@ -171,7 +195,8 @@ QVL_INLINE void keep_better(const Choice& found, Choice& best) {
 }
 
 // What needs no search: no offsets, every group's largest weight at a level's end. The search must beat it.
-QVL_INLINE void plain_choice(const F8* w, Choice& choice) {
+template <typename Importance>
+QVL_INLINE void plain_choice(const F8* w, Importance counted, Choice& choice) {
   F8 largest[kGroups], top = splat(0);
   for (int g = 0; g < kGroups; ++g) {
     largest[g] = splat(0);
@@ -185,12 +210,13 @@ QVL_INLINE void plain_choice(const F8* w, Choice& choice) {
   for (int g = 0; g < kGroups; ++g) {
     choice.scale[g] = rounded(clamp(largest[g] * splat(1.0f / 7.5f) * inverse_d, 0, 15));
     choice.offset[g] = splat(0);
-    choice.error += squared_error(w + g * kGroupInputs, choice.d * choice.scale[g], splat(0));
+    choice.error += squared_error(w + g * kGroupInputs, counted.group(g), choice.d * choice.scale[g], splat(0));
   }
 }
 
-// The best found for eight outputs: w is [256], levels gets q - 8.
-QVL_INLINE void search(const F8* w, Choice& best, F8* levels) {
+// The best found for eight outputs: w is [256].
+template <typename Importance>
+QVL_INLINE void search(const F8* w, Importance counted, Choice& best) {
   // The largest scale becomes about this integer. A third candidate and a second refit: 0.05 dB more for twice the
   // time.
   static constexpr float kTopScales[] = {15.0f, 13.8f};
@@ -198,25 +224,86 @@ QVL_INLINE void search(const F8* w, Choice& best, F8* levels) {
   Group groups[kGroups];
   F8 top_scale = splat(0), top_offset = splat(0);
   for (int g = 0; g < kGroups; ++g) {
-    fit_group(w + g * kGroupInputs, groups[g]);
+    fit_group(w + g * kGroupInputs, counted.group(g), groups[g]);
     top_scale = maximum(top_scale, groups[g].scale);
     top_offset = maximum(top_offset, absolute(groups[g].offset));
   }
-  plain_choice(w, best);
+  plain_choice(w, counted, best);
   for (const float integer : kTopScales) {
     Choice choice;
     choice.d = to_nearest_bf16(top_scale / splat(integer));
     choice.dm = to_nearest_bf16(top_offset / splat(kTopOffset));
-    choose_integers(w, groups, choice);
+    choose_integers(w, counted, groups, choice);
     keep_better(choice, best);
   }
   Choice choice = best;
-  refit(w, groups, choice);
-  choose_integers(w, groups, choice);
+  refit(w, counted, groups, choice);
+  choose_integers(w, counted, groups, choice);
   keep_better(choice, best);
+}
+
+// levels gets q - 8: each weight's nearest.
+QVL_INLINE void round_each(const F8* w, const Choice& choice, F8* levels) {
   for (int i = 0; i < kBlockInputs; ++i) {
     const int g = i / kGroupInputs;
-    levels[i] = level_of(w[i], best.dm * best.offset[g], inverse(best.d * best.scale[g]));
+    levels[i] = level_of(w[i], choice.dm * choice.offset[g], inverse(choice.d * choice.scale[g]));
+  }
+}
+
+// levels gets q - 8 of the first `inputs` weights, in the order of the compensation, each nearest to what the errors before it leave of its weight.
+QVL_INLINE void round_in_order(const F8* w, const Choice& choice, int inputs, const BlockCompensation& by, F8* levels) {
+  F8 scale[kGroups], offset[kGroups], inverse_scale[kGroups], errors[kBlockInputs];
+  for (int g = 0; g < kGroups; ++g) {
+    scale[g] = choice.d * choice.scale[g], offset[g] = choice.dm * choice.offset[g];
+    inverse_scale[g] = inverse(scale[g]);
+  }
+  const float* spread = by.spread.data();
+  for (int k = 0; k < inputs; spread += k++) {
+    const int i = by.order[k], g = i / kGroupInputs;
+    F8 sums[4] = {};  // several, so that no addition waits for the one before it
+    int e = 0;
+    for (; e + 4 <= k; e += 4) {
+      for (int j = 0; j < 4; ++j) sums[j] += errors[e + j] * splat(spread[e + j]);
+    }
+    for (; e < k; ++e) sums[0] += errors[e] * splat(spread[e]);
+    const F8 weight = w[i] - ((sums[0] + sums[1]) + (sums[2] + sums[3]));
+    levels[i] = level_of(weight, offset[g], inverse_scale[g]);
+    errors[k] = weight - offset[g] - scale[g] * levels[i];
+  }
+}
+
+// Moves each level to the one that makes the outputs' squared error least with all others as they are. Few still move, so that most cost a look.
+QVL_INLINE void settle(const F8* w, const Choice& choice, int inputs, const BlockCompensation& by, F8* levels) {
+  constexpr int kRounds = 2;  // a third one changes next to nothing
+  F8 scale[kGroups], offset[kGroups], inverse_scale[kGroups], errors[kBlockInputs], slopes[kBlockInputs];
+  for (int g = 0; g < kGroups; ++g) {
+    scale[g] = choice.d * choice.scale[g], offset[g] = choice.dm * choice.offset[g];
+    inverse_scale[g] = inverse(scale[g]);
+  }
+  for (int i = 0; i < inputs; ++i) errors[i] = offset[i / kGroupInputs] + scale[i / kGroupInputs] * levels[i] - w[i];
+  for (int i = 0; i < inputs; ++i) {
+    const float* const row = by.products.data() + i * inputs;
+    F8 sums[4] = {};
+    int j = 0;
+    for (; j + 4 <= inputs; j += 4) {
+      for (int k = 0; k < 4; ++k) sums[k] += errors[j + k] * splat(row[j + k]);
+    }
+    for (; j < inputs; ++j) sums[0] += errors[j] * splat(row[j]);
+    slopes[i] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    for (int i = 0; i < inputs; ++i) {
+      const int g = i / kGroupInputs;
+      const float* const row = by.products.data() + i * inputs;
+      const F8 best = offset[g] + scale[g] * levels[i] - slopes[i] / splat(row[i]);
+      const F8 level = level_of(best, offset[g], inverse_scale[g]);
+      const F8 step = scale[g] * (level - levels[i]);
+      levels[i] = level;
+      float moved = 0;
+      for (int lane = 0; lane < kLanes; ++lane) moved += step[lane] * step[lane];
+      if (moved == 0) continue;
+      for (int j = 0; j < inputs; ++j) slopes[j] += step * splat(row[j]);
+    }
   }
 }
 
@@ -224,19 +311,33 @@ struct Result {  // of eight outputs
   F8 d, dm, scale[kGroups], offset[kGroups], levels[kBlockInputs];
 };
 
-QVL_INLINE void search_half(const F8* w, Result& out) {
+// What a block's inputs are, for the search. importance: of every input, as w has them.
+struct Inputs {
+  int count;
+  const float* importance;
+  const BlockCompensation* compensation;  // null: each weight is rounded by itself, and all count alike
+};
+
+QVL_INLINE void search_half(const F8* w, const Inputs& inputs, Result& out) {
   Choice best;
-  search(w, best, out.levels);
+  if (inputs.compensation == nullptr) {
+    search(w, Alike{}, best);
+    round_each(w, best, out.levels);
+  } else {
+    search(w, ByImportance{inputs.importance}, best);
+    round_in_order(w, best, inputs.count, *inputs.compensation, out.levels);
+    settle(w, best, inputs.count, *inputs.compensation, out.levels);
+  }
   out.d = best.d, out.dm = best.dm;
   for (int g = 0; g < kGroups; ++g) out.scale[g] = best.scale[g], out.offset[g] = best.offset[g];
 }
 
-void search_baseline(const F8* w, Result& out) { search_half(w, out); }
+void search_baseline(const F8* w, const Inputs& inputs, Result& out) { search_half(w, inputs, out); }
 #if defined(__x86_64__)
-[[gnu::target("avx2")]] void search_avx2(const F8* w, Result& out) { search_half(w, out); }
+[[gnu::target("avx2")]] void search_avx2(const F8* w, const Inputs& inputs, Result& out) { search_half(w, inputs, out); }
 #endif
 
-using Search = void (*)(const F8*, Result&);
+using Search = void (*)(const F8*, const Inputs&, Result&);
 Search best_search() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2")) return search_avx2;
@@ -399,9 +500,11 @@ class Rows {
 
 }  // namespace
 
-void quantise_block(const float* weights, int inputs, Int4Block& out) {
+void quantise_block(const float* weights, int inputs, Int4Block& out, const BlockCompensation* compensation) {
   static const Search run = best_search();
+  if (compensation != nullptr && compensation->spread.empty()) compensation = nullptr;
   alignas(64) float unit[kLanes * kBlockInputs];
+  float importance[kBlockInputs];
   Range ranges[kPanel];
   Result found;
   for (int first = 0; first < kPanel; first += kLanes) {
@@ -411,18 +514,19 @@ void quantise_block(const float* weights, int inputs, Int4Block& out) {
       // zeros.
       const int group = i / kGroupInputs * kGroupInputs;
       const int from = i < inputs ? i : group < inputs ? group + (i - group) % (inputs - group) : -1;
+      importance[i] = from < 0 || compensation == nullptr ? 1.0f : compensation->importance[from];
       for (int lane = 0; lane < kLanes; ++lane) {
         const int at = first + lane;
         unit[i * kLanes + lane] = from < 0 ? 0.0f : weights[from * kPanel + at] * ranges[at].to_unit;
       }
     }
-    run(reinterpret_cast<const F8*>(unit), found);
+    run(reinterpret_cast<const F8*>(unit), {inputs, importance, compensation}, found);
     store_half(found, ranges, first, inputs, out);
   }
 }
 
 void quantise_panels(std::span<const ConstTensorView> parts, QuantFormat format, int64_t panel_begin, int64_t panel_end,
-                     std::byte* panels) {
+                     std::byte* panels, std::span<const BlockCompensation> compensation) {
   const Rows rows(parts);
   const int64_t in = rows.inputs();
   alignas(64) float weights[kBlockInputs * kPanel] = {};
@@ -433,7 +537,8 @@ void quantise_panels(std::span<const ConstTensorView> parts, QuantFormat format,
       rows.read_block(panel, first, count, weights);
       std::byte* const at = to + static_cast<size_t>(block) * block_bytes(format);
       if (format == QuantFormat::kInt4) {
-        quantise_block(weights, static_cast<int>(count), *reinterpret_cast<Int4Block*>(at));
+        const BlockCompensation* const by = compensation.empty() ? nullptr : &compensation[static_cast<size_t>(block)];
+        quantise_block(weights, static_cast<int>(count), *reinterpret_cast<Int4Block*>(at), by);
       } else {
         quantise_block(weights, static_cast<int>(count), *reinterpret_cast<Int8Block*>(at));
       }

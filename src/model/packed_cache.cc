@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "model/calibration.h"
 #include "weights/safetensors_header.h"
 
 namespace qvl {
@@ -61,11 +62,11 @@ std::string plain_name(const fs::path& folder) {
   return name.substr(0, 60);
 }
 
-Json describe_all(const fs::path& folder) {
+Json describe_all(const fs::path& folder, bool (*counts)(const fs::path&)) {
   std::error_code error;
   std::vector<fs::path> sources;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (is_source(entry.path()) && entry.is_regular_file(error)) sources.push_back(entry.path());
+    if (counts(entry.path()) && entry.is_regular_file(error)) sources.push_back(entry.path());
   }
   if (error) throw_error(ErrorKind::kModel, "model_file_missing", "{}: {}", folder.string(), error.message());
   std::sort(sources.begin(), sources.end());
@@ -78,21 +79,24 @@ Json describe_all(const fs::path& folder) {
 
 std::string source_identity(const fs::path& model_folder) {
   std::error_code error;
-  return dump_json(describe_all(fs::weakly_canonical(model_folder, error)));
+  return dump_json(describe_all(fs::weakly_canonical(model_folder, error), is_source));
 }
 
 PackedKey packed_key(const fs::path& cache_folder, const fs::path& model_folder, const Backend& backend,
-                     Quantize quantize) {
+                     Quantize quantize, bool calibrated) {
   std::error_code error;
   const fs::path folder = fs::weakly_canonical(model_folder, error);
-  Json files = describe_all(folder);
-  const std::string rules =
-      fmt::format("{}|{}|{}", backend.layouts(), static_cast<int>(backend.precision()), plan_text(quantize));
+  Json files = describe_all(folder, is_source);
+  std::string rules = fmt::format("{}|{}|{}", backend.layouts(), static_cast<int>(backend.precision()), plan_text(quantize));
+  if (calibrated) {
+    rules += fmt::format("|{}", kCalibrationVersion);
+    if (const fs::path own = calibration_folder(folder); !own.empty()) rules += describe_all(own, [](const fs::path&) { return true; }).dump();
+  }
   // The name tells folders and settings apart; the identity, whether the folder and the rules are still the same: then
   // the newer file takes the older one's place.
   const std::string place = fmt::format("{}|{}", folder.string(), static_cast<int>(backend.precision()));
   const std::string tag = hex(sha256(std::as_bytes(std::span(place)))).substr(0, 16);
-  return {cache_folder / fmt::format("{}-{}-{}.qvlpack", plain_name(folder), quantize_name(quantize), tag),
+  return {cache_folder / fmt::format("{}-{}{}-{}.qvlpack", plain_name(folder), quantize_name(quantize), calibrated ? "-calibrated" : "", tag),
           dump_json({{"rules", rules}, {"folder", folder.string()}, {"files", std::move(files)}})};
 }
 

@@ -18,7 +18,7 @@ struct PackedKey {
 };
 // Errors: kModel "model_file_missing" where a file cannot be read.
 PackedKey packed_key(const std::filesystem::path& cache_folder, const std::filesystem::path& model_folder,
-                     const Backend& backend, Quantize quantize);
+                     const Backend& backend, Quantize quantize, bool calibrated = false);
 
 // The model's files in the folder, by names, sizes, times and header checksums: another text means another model.
 // Errors: as packed_key().

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "model/calibration.h"
 #include "weights/moe_weights.h"
 
 namespace qvl {
@@ -57,7 +58,8 @@ std::unique_ptr<Linear> WeightLoader::made(const std::string& name, int64_t out,
 std::unique_ptr<Linear> WeightLoader::pack(const std::string& name, std::span<const ConstTensorView> parts,
                                            std::span<const float> bias) {
   try {
-    auto linear = backend_.pack_linear(parts, bias, weight_format(options_.quantize, name));
+    const InputMoments* const moments = options_.calibration != nullptr ? options_.calibration->find(name) : nullptr;
+    auto linear = backend_.pack_linear(parts, bias, weight_format(options_.quantize, name), moments);
     if (options_.sink != nullptr) options_.sink->linear(name, *linear);
     return linear;
   } catch (const Error& e) {

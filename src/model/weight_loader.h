@@ -14,6 +14,8 @@
 
 namespace qvl {
 
+class Calibration;
+
 // The code of the error where a PackedSource lacks what the model needs.
 inline constexpr const char* kPackedIncomplete = "packed_file_incomplete";
 
@@ -40,6 +42,7 @@ class WeightLoader {
     Quantize quantize = Quantize::kNone;
     PackedSource* source = nullptr;  // holds everything, or is not used
     PackedSink* sink = nullptr;
+    const Calibration* calibration = nullptr;  // of a model of these weights
     std::function<void(int64_t parameters)> progress;  // parameters loaded so far
   };
   // All must outlive this.

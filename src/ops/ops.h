@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "ops/input_moments.h"
 #include "tensor/tensor.h"
 
 namespace qvl {
@@ -134,6 +135,9 @@ class Ops {
   // No expert is touched that no row chose.
   virtual void experts_add(const PackedExperts& experts, const float* x, int64_t rows, const int32_t* indices,
                            const float* weights, int per_token, float* y) = 0;
+
+  // to += x^T x over the rows of x[rows, to.inputs()], in its blocks
+  virtual void add_moments(const float* x, int64_t rows, InputMoments& to) { to.add(x, rows); }
 };
 
 // One device: memory layout, precision and its Ops. Outlives everything packed by it.
@@ -145,8 +149,9 @@ class Backend {
   virtual std::string description() const = 0;  // "AVX2, 2 threads, bfloat16"
 
   // parts: matrices [out_i, in] of F32, F16, BF16 or F8_E4M3 stacked along out; bias: sum(out_i) floats or empty. Copies.
+  // moments, where given: of the rows that the matrix will see, by which rounding may keep its outputs nearer to what they were.
   virtual std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
-                                              WeightFormat format = WeightFormat::kPlain) = 0;
+                                              WeightFormat format = WeightFormat::kPlain, const InputMoments* moments = nullptr) = 0;
   // Bytes of what pack_linear makes of a matrix in this format; stored: the type of its tensors.
   virtual size_t linear_bytes(int64_t out, int64_t in, WeightFormat, DType /*stored*/) const {
     return static_cast<size_t>(out * in) * sizeof(float);

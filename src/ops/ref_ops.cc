@@ -206,7 +206,7 @@ class RefBackend : public Backend {
   std::string description() const override { return "reference, float32"; }
 
   std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
-                                      WeightFormat) override {
+                                      WeightFormat, const InputMoments*) override {
     int64_t out = 0;
     for (const auto& part : parts) out += part.shape[0];
     auto linear = std::make_unique<RefLinear>(out, parts[0].shape[1]);

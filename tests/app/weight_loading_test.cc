@@ -42,24 +42,34 @@ class WeightLoadingTest : public testing::TestWithParam<const char*> {
     return out;
   }
 
+  static Batch ten_tokens() {
+    static const std::vector<int32_t> kPages = {0};
+    Batch batch;
+    for (int i = 0; i < 10; ++i) batch.token_ids.push_back(i * 7);
+    for (int axis = 0; axis < 3; ++axis) {
+      for (int i = 0; i < 10; ++i) batch.positions.push_back(i);
+    }
+    batch.sequences = {{.row_begin = 0, .rows = 10, .past = 0, .pages = kPages}};
+    batch.logit_rows = {0, 9};
+    return batch;
+  }
+
   // Loads, and runs ten tokens through the text model and sixteen patches through the vision tower.
   Loaded run() const {
     testing::internal::CaptureStdout();
     const auto config = load_model_config(folder());
     const auto store = open_safetensors(folder());
     const auto backend = make_backend(options_);
-    const auto model = load_weights(*backend, *store, config, options_, folder());
+    const auto read_prompts = [&](Model& reader, const auto& progress) {
+      const auto cache = reader.language.make_kv_cache(1);
+      reader.language.forward(ten_tokens(), *cache);
+      progress(1, 1);
+      ++prompts_read_;
+    };
+    const auto model = load_weights(*backend, *store, config, options_, folder(), read_prompts);
     EXPECT_TRUE(store->not_taken().empty());
-    Batch batch;
-    for (int i = 0; i < 10; ++i) batch.token_ids.push_back(i * 7);
-    for (int axis = 0; axis < 3; ++axis) {
-      for (int i = 0; i < 10; ++i) batch.positions.push_back(i);
-    }
-    const std::vector<int32_t> pages = {0};
-    batch.sequences = {{.row_begin = 0, .rows = 10, .past = 0, .pages = pages}};
-    batch.logit_rows = {0, 9};
     const auto cache = model->language.make_kv_cache(1);
-    const auto logits = model->language.forward(batch, *cache);
+    const auto logits = model->language.forward(ten_tokens(), *cache);
     Loaded out{{logits.begin(), logits.end()}, ""};
     std::vector<float> patches(static_cast<size_t>(16 * config.vision.patch_dim()));
     for (size_t i = 0; i < patches.size(); ++i) patches[i] = static_cast<float>(i % 17) / 17 - 0.5f;
@@ -71,6 +81,7 @@ class WeightLoadingTest : public testing::TestWithParam<const char*> {
 
   TempFolder temp_;
   LoadOptions options_;
+  mutable int prompts_read_ = 0;  // by calibration
 };
 
 TEST_P(WeightLoadingTest, TheCacheGivesTheSameBits) {
@@ -103,6 +114,40 @@ TEST_P(WeightLoadingTest, PlansDoNotMix) {
   options_.quantize = Quantize::kNone;  // read from the checkpoint as fast as from a copy of it
   run();
   EXPECT_EQ(kept().size(), 3u);
+}
+
+// Calibrated weights have a file of their own, are read back from it without reading prompts again, and are the same on any threads.
+TEST_P(WeightLoadingTest, CalibratedWeightsAreKeptApart) {
+  const Loaded plain = run();
+  EXPECT_EQ(prompts_read_, 0);
+  options_.calibrate = true;
+  const Loaded first = run();
+  EXPECT_EQ(prompts_read_, 1);
+  EXPECT_NE(first.logits, plain.logits);
+  EXPECT_THAT(first.log, testing::AllOf(testing::HasSubstr("calibrated in"), testing::HasSubstr("kept the int4 weights")));
+  EXPECT_EQ(kept().size(), 2u);
+  EXPECT_EQ(run().logits, first.logits);
+  EXPECT_EQ(prompts_read_, 1);
+  options_.packed_cache = "off";
+  options_.threads = 1;
+  EXPECT_EQ(run().logits, first.logits);
+  EXPECT_EQ(prompts_read_, 2);
+  options_.packed_cache = cache().string();
+  options_.calibrate = false;
+  EXPECT_EQ(run().logits, plain.logits);
+}
+
+// Moved into each other's place, neither is taken for the other.
+TEST_P(WeightLoadingTest, CalibratedFilesAreToldApartByWhatIsInThem) {
+  const auto backend = make_backend(options_);
+  const PackedKey plain = packed_key(cache(), folder(), *backend, Quantize::kInt4), calibrated = packed_key(cache(), folder(), *backend, Quantize::kInt4, true);
+  EXPECT_NE(plain.file, calibrated.file);
+  const Loaded good = run();
+  fs::rename(plain.file, calibrated.file);
+  options_.calibrate = true;
+  const Loaded made = run();
+  EXPECT_EQ(prompts_read_, 1);
+  EXPECT_NE(made.logits, good.logits);
 }
 
 TEST_P(WeightLoadingTest, ADamagedFileIsMadeAgain) {

@@ -503,6 +503,9 @@ RECIPES = {
     "CLI-089": conformance,
     "CLI-090": refused(*(["serve", flag, value] for flag, value in (("--quantize", "int3"), ("--quantize", ""), ("--quantize", "INT4"),
                                                                   ("--kv-cache", "fp8"), ("--kv-cache", ""), ("--packed-cache", "")))),
+    "CLI-092": refused(*([*command, "--model", DEMO, "--calibrate", *more] for command in (["serve", "--port", "0"], ["chat", "--prompt", "x"])
+                         for more in ([], ["--quantize", "int8"], ["--quantize", "none"])), ["chat", "--prompt", "x", "--quantize", "int4", "--calibrate", "--calibrate"],
+                       tells=["--calibrate"]),
     "CLI-091": refused(*(["chat", "--model", DEMO, "--prompt", "x", "--memory-limit", size] for size in ("1M", "32M")), tells=["at least", "--memory-limit"]),
 }
 

@@ -67,8 +67,8 @@ class FaultyBackend : public Backend {
   Precision precision() const override { return backend_->precision(); }
   std::string description() const override { return backend_->description(); }
   std::unique_ptr<Linear> pack_linear(std::span<const ConstTensorView> parts, std::span<const float> bias,
-                                      WeightFormat format) override {
-    return backend_->pack_linear(parts, bias, format);
+                                      WeightFormat format, const InputMoments* moments) override {
+    return backend_->pack_linear(parts, bias, format, moments);
   }
   std::unique_ptr<KvCache> make_kv_cache(int layers, int num_kv_heads, int head_dim, int pages,
                                          KvFormat format) override {

@@ -57,7 +57,7 @@ void add_model_flags(CLI::App& app, ModelFlags& flags) {
 
 void add_calibrate(CLI::App& app, ModelFlags& flags) {
   add_switch(app, "--calibrate", flags.calibrate,
-             "round int4 weights by what the model's inputs are: nearer to the original, but made in two to three times the time");
+             "round int4 weights by what the model's inputs are: nearer to the original, but they take about eight times as long to make");
 }
 
 // Of the subcommands that answer through the engine.

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The pictures and questions by which `--calibrate` learns what the demo model's inputs are (models/demo/calibration): of the kinds that training
-draws, as the generator draws them, and none of the evaluation's.
+"""Pictures and questions by which `--calibrate` may learn what the demo model's inputs are, in a folder `calibration` beside its weights: of the kinds
+that training draws, and none of the evaluation's. The shipped model has none: they do no better than its first screen's (docs/performance.md).
 
-    python3 tools/demo_model/calibration.py --out models/demo/calibration
+    cp -r models/demo build/demo_calibrated
+    python3 tools/demo_model/calibration.py --out build/demo_calibrated/calibration
 """
 import argparse
 import json

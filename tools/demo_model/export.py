@@ -76,6 +76,17 @@ def write_limits(base, out):
             f.write("\n")
 
 
+def write_ends(folder):
+    """generation_config.json ends answers by the numbers that the folder's tokenizer.json has, which may not be those of where it came from."""
+    with open(os.path.join(folder, "tokenizer.json"), encoding="utf-8") as f:
+        number = {t["content"]: t["id"] for t in json.load(f)["added_tokens"]}
+    path = os.path.join(folder, "generation_config.json")
+    with open(path, encoding="utf-8") as f:
+        data = json.load(f)
+    data.update(eos_token_id=[number["<|im_end|>"], number["<|endoftext|>"]], pad_token_id=number["<|endoftext|>"])
+    replace(path, (json.dumps(data, indent=2) + "\n").encode())
+
+
 def write_folder(weights, config_folder, base, out):
     """The checkpoint's files in a new folder `out`."""
     os.makedirs(out)
@@ -84,6 +95,7 @@ def write_folder(weights, config_folder, base, out):
     for name in ("config.json", "tokenizer.json"):  # growth may have added to either
         if os.path.exists(os.path.join(config_folder, name)):
             shutil.copy(os.path.join(config_folder, name), os.path.join(out, name))
+    write_ends(out)
     write_limits(base, out)
     if os.path.isdir(os.path.join(base, "samples")):  # the page's example pictures travel with the demo model
         shutil.copytree(os.path.join(base, "samples"), os.path.join(out, "samples"))

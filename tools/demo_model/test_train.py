@@ -32,9 +32,9 @@ from pictures import full_text, make
 from questions import Conversation, conversations
 from questions_compared import drawio
 from questions_reading import ORDINALS
+from respell import KEYS, respell, said
 from spelling import KEPT_OUT, new_word
 from test_model import as_batch, conversation
-from respell import KEYS, respell, said
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from wordings import TEXT, HeldOutWordings, bare, say, skeletons
 from words import CALLED, SHAPES

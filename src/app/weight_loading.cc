@@ -8,8 +8,8 @@
 #include <optional>
 #include <thread>
 
-#include "base/error.h"
 #include "base/check.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "model/calibration.h"
 #include "model/packed_cache.h"

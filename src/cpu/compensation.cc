@@ -62,14 +62,15 @@ BlockCompensation make_compensation(const InputMoments& moments, int64_t block) 
   // With the inputs in the order of rounding, H^-1 = U^T U for an upper triangle U, whose row i, divided by its first element, is what input i's
   // error takes from those after it. Turned round, H = L L^T gives it without inverting H: U is L^-1 turned round.
   std::vector<double> m(at(n * n));
+  const auto damped = [&](int64_t i, int64_t j) { return double{moments.sum(block, i, j)} / mean + (i == j ? kDamping : 0); };
   const auto turned = [&](int64_t i) { return out.order[n - 1 - i]; };
   for (int64_t i = 0; i < n; ++i) {
-    for (int64_t j = 0; j <= i; ++j) m[at(i * n + j)] = double{moments.sum(block, turned(i), turned(j))} / mean + (i == j ? kDamping : 0);
+    for (int64_t j = 0; j <= i; ++j) m[at(i * n + j)] = damped(turned(i), turned(j));
   }
   std::vector<float> products(at(n * n));
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t j = 0; j < n; ++j) {
-      products[at(i * n + j)] = static_cast<float>(double{moments.sum(block, i, j)} / mean + (i == j ? kDamping : 0));
+      products[at(i * n + j)] = static_cast<float>(damped(i, j));
     }
   }
   if (!cholesky(m, n)) return out;
@@ -83,7 +84,7 @@ BlockCompensation make_compensation(const InputMoments& moments, int64_t block) 
     }
   }
   for (int64_t i = 0; i < n; ++i) {
-    out.importance[i] = static_cast<float>((double{moments.sum(block, i, i)} / mean + kDamping) / (1 + kDamping));
+    out.importance[i] = static_cast<float>(damped(i, i) / (1 + kDamping));
   }
   return out;
 }

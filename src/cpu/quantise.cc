@@ -242,62 +242,60 @@ QVL_INLINE void search(const F8* w, Importance counted, Choice& best) {
   keep_better(choice, best);
 }
 
+// A choice's distances and offsets of levels as weights have them.
+struct Steps {
+  F8 scale[kGroups], offset[kGroups], inverse_scale[kGroups];
+  QVL_INLINE explicit Steps(const Choice& choice) {
+    for (int g = 0; g < kGroups; ++g) {
+      scale[g] = choice.d * choice.scale[g], offset[g] = choice.dm * choice.offset[g];
+      inverse_scale[g] = inverse(scale[g]);
+    }
+  }
+};
+
+QVL_INLINE F8 weighted_sum(const F8* x, const float* factors, int count) {
+  F8 sums[4] = {};  // several, so that no addition waits for the one before it
+  int i = 0;
+  for (; i + 4 <= count; i += 4) {
+    for (int j = 0; j < 4; ++j) sums[j] += x[i + j] * splat(factors[i + j]);
+  }
+  for (; i < count; ++i) sums[0] += x[i] * splat(factors[i]);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
 // levels gets q - 8: each weight's nearest.
 QVL_INLINE void round_each(const F8* w, const Choice& choice, F8* levels) {
-  for (int i = 0; i < kBlockInputs; ++i) {
-    const int g = i / kGroupInputs;
-    levels[i] = level_of(w[i], choice.dm * choice.offset[g], inverse(choice.d * choice.scale[g]));
-  }
+  const Steps steps(choice);
+  for (int i = 0; i < kBlockInputs; ++i) levels[i] = level_of(w[i], steps.offset[i / kGroupInputs], steps.inverse_scale[i / kGroupInputs]);
 }
 
 // levels gets q - 8 of the first `inputs` weights, in the order of the compensation, each nearest to what the errors before it leave of its weight.
 QVL_INLINE void round_in_order(const F8* w, const Choice& choice, int inputs, const BlockCompensation& by, F8* levels) {
-  F8 scale[kGroups], offset[kGroups], inverse_scale[kGroups], errors[kBlockInputs];
-  for (int g = 0; g < kGroups; ++g) {
-    scale[g] = choice.d * choice.scale[g], offset[g] = choice.dm * choice.offset[g];
-    inverse_scale[g] = inverse(scale[g]);
-  }
+  const Steps steps(choice);
+  F8 errors[kBlockInputs];
   const float* spread = by.spread.data();
   for (int k = 0; k < inputs; spread += k++) {
     const int i = by.order[k], g = i / kGroupInputs;
-    F8 sums[4] = {};  // several, so that no addition waits for the one before it
-    int e = 0;
-    for (; e + 4 <= k; e += 4) {
-      for (int j = 0; j < 4; ++j) sums[j] += errors[e + j] * splat(spread[e + j]);
-    }
-    for (; e < k; ++e) sums[0] += errors[e] * splat(spread[e]);
-    const F8 weight = w[i] - ((sums[0] + sums[1]) + (sums[2] + sums[3]));
-    levels[i] = level_of(weight, offset[g], inverse_scale[g]);
-    errors[k] = weight - offset[g] - scale[g] * levels[i];
+    const F8 weight = w[i] - weighted_sum(errors, spread, k);
+    levels[i] = level_of(weight, steps.offset[g], steps.inverse_scale[g]);
+    errors[k] = weight - steps.offset[g] - steps.scale[g] * levels[i];
   }
 }
 
 // Moves each level to the one that makes the outputs' squared error least with all others as they are. Few still move, so that most cost a look.
 QVL_INLINE void settle(const F8* w, const Choice& choice, int inputs, const BlockCompensation& by, F8* levels) {
   constexpr int kRounds = 2;  // a third one changes next to nothing
-  F8 scale[kGroups], offset[kGroups], inverse_scale[kGroups], errors[kBlockInputs], slopes[kBlockInputs];
-  for (int g = 0; g < kGroups; ++g) {
-    scale[g] = choice.d * choice.scale[g], offset[g] = choice.dm * choice.offset[g];
-    inverse_scale[g] = inverse(scale[g]);
-  }
-  for (int i = 0; i < inputs; ++i) errors[i] = offset[i / kGroupInputs] + scale[i / kGroupInputs] * levels[i] - w[i];
-  for (int i = 0; i < inputs; ++i) {
-    const float* const row = by.products.data() + i * inputs;
-    F8 sums[4] = {};
-    int j = 0;
-    for (; j + 4 <= inputs; j += 4) {
-      for (int k = 0; k < 4; ++k) sums[k] += errors[j + k] * splat(row[j + k]);
-    }
-    for (; j < inputs; ++j) sums[0] += errors[j] * splat(row[j]);
-    slopes[i] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  }
+  const Steps steps(choice);
+  F8 errors[kBlockInputs], slopes[kBlockInputs];
+  for (int i = 0; i < inputs; ++i) errors[i] = steps.offset[i / kGroupInputs] + steps.scale[i / kGroupInputs] * levels[i] - w[i];
+  for (int i = 0; i < inputs; ++i) slopes[i] = weighted_sum(errors, by.products.data() + i * inputs, inputs);
   for (int round = 0; round < kRounds; ++round) {
     for (int i = 0; i < inputs; ++i) {
       const int g = i / kGroupInputs;
       const float* const row = by.products.data() + i * inputs;
-      const F8 best = offset[g] + scale[g] * levels[i] - slopes[i] / splat(row[i]);
-      const F8 level = level_of(best, offset[g], inverse_scale[g]);
-      const F8 step = scale[g] * (level - levels[i]);
+      const F8 best = steps.offset[g] + steps.scale[g] * levels[i] - slopes[i] / splat(row[i]);
+      const F8 level = level_of(best, steps.offset[g], steps.inverse_scale[g]);
+      const F8 step = steps.scale[g] * (level - levels[i]);
       levels[i] = level;
       float moved = 0;
       for (int lane = 0; lane < kLanes; ++lane) moved += step[lane] * step[lane];

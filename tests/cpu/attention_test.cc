@@ -5,24 +5,18 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <random>
 #include <tuple>
 
 #include "cpu/cpu_backend.h"
 #include "ops/ref_ops.h"
+#include "tests/cpu/random_numbers.h"
 
 namespace qvl {
 namespace {
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 
-std::vector<float> normals(int64_t count, uint32_t seed, float scale) {
-  std::mt19937 rng(seed);
-  std::normal_distribution<float> normal(0, scale);
-  std::vector<float> out(at(count));
-  for (float& x : out) x = normal(rng);
-  return out;
-}
+using cpu::random_floats;
 
 struct Config {
   std::string instruction_set;
@@ -33,7 +27,7 @@ struct Config {
 struct Sequence {
   Sequence(int query_heads, int key_heads, int head_dim, int64_t count, uint32_t seed)
       : heads(query_heads), kv_heads(key_heads), dim(head_dim), tokens(count), width((heads + 2 * kv_heads) * int64_t{dim}),
-        qkv(normals(tokens * width, seed, 1.5f)) {
+        qkv(random_floats(tokens * width, seed, 1.5f)) {
     const auto pages_count = static_cast<int32_t>((tokens + KvCache::kPageTokens - 1) / KvCache::kPageTokens);
     for (int32_t i = 0; i < pages_count; ++i) pages.push_back((i * 7 + 3) % pages_count);
     if (pages_count % 7 == 0) std::iota(pages.rbegin(), pages.rend(), 0);
@@ -265,7 +259,7 @@ TEST_P(CpuAttentionTest, Segments) {
       if (segment == 2100 && (dim != 24 || slow())) continue;
       const int heads = segment == 2100 ? 1 : 3;
       const int64_t rows = segment * count, width = heads * dim;
-      const auto qkv = normals(rows * 3 * width, 1, 1.5f);
+      const auto qkv = random_floats(rows * 3 * width, 1, 1.5f);
       std::vector<float> got(at(rows * width)), want = got;
       const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
       ref_->ops().segment_attention(qkv.data(), rows, segment, heads, dim, scale, KvFormat::kPlain, want.data());
@@ -282,7 +276,7 @@ TEST_P(CpuAttentionTest, SegmentsOfUnequalNumbers) {
   const auto cpu = backend();
   const int dim = 64, heads = 2;
   const int64_t rows = 150, width = int64_t{heads} * dim;
-  auto qkv = normals(rows * 3 * width, 5, 1.0f);
+  auto qkv = random_floats(rows * 3 * width, 5, 1.0f);
   for (int64_t r = 0; r < rows; ++r) {
     float* const keys = qkv.data() + r * 3 * width + width;
     for (int64_t i = 0; i < width; ++i) keys[i] += i % 7 == 0 ? 40.0f : 0.0f;

@@ -5,32 +5,24 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 
 #include "cpu/cpu_backend.h"
 #include "cpu/cpu_linear.h"
 #include "cpu/moments.h"
 #include "cpu/packing.h"
 #include "cpu/quantise.h"
+#include "tests/cpu/random_numbers.h"
 
 namespace qvl::cpu {
 namespace {
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 
-std::vector<float> gauss(int64_t count, float deviation, uint32_t seed) {
-  std::mt19937 rng(seed);
-  std::normal_distribution<float> normal(0, deviation);
-  std::vector<float> out(at(count));
-  for (float& x : out) x = normal(rng);
-  return out;
-}
-
 // Rows of inputs that are mixtures of a few hidden ones, of very different sizes, with a little noise.
 std::vector<float> correlated(int64_t rows, int64_t in, uint32_t seed) {
   const int64_t hidden = std::max<int64_t>(1, in / 4);
-  const auto mix = gauss(in * hidden, 1, seed), source = gauss(rows * hidden, 1, seed + 1), noise = gauss(rows * in, 0.3f, seed + 2),
-             sizes = gauss(in, 1, seed + 3);
+  const auto mix = random_floats(in * hidden, seed), source = random_floats(rows * hidden, seed + 1), noise = random_floats(rows * in, seed + 2, 0.3f),
+             sizes = random_floats(in, seed + 3);
   std::vector<float> x(at(rows * in));
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t i = 0; i < in; ++i) {
@@ -43,7 +35,7 @@ std::vector<float> correlated(int64_t rows, int64_t in, uint32_t seed) {
 }
 
 struct Case {
-  Case(int64_t outputs, int64_t inputs) : out(outputs), in(inputs), weights(gauss(outputs * inputs, 0.02f, 3)) {}
+  Case(int64_t outputs, int64_t inputs) : out(outputs), in(inputs), weights(random_floats(outputs * inputs, 3, 0.02f)) {}
   ConstTensorView view() const { return {reinterpret_cast<const std::byte*>(weights.data()), DType::kF32, {out, in}}; }
 
   std::vector<std::byte> packed(const InputMoments* moments, int threads = 2) const {
@@ -154,7 +146,7 @@ TEST(Compensation, ExtremeMagnitudes) {
 TEST(Moments, AreThePlainSums) {
   for (const int64_t in : {1, 5, 31, 255, 256, 257, 300, 768}) {
     for (const int64_t rows : {1, 3, 127, 128, 129, 300}) {
-      const auto x = gauss(rows * in, 1, static_cast<uint32_t>(in * 1000 + rows));
+      const auto x = random_floats(rows * in, static_cast<uint32_t>(in * 1000 + rows));
       const auto backend = make_cpu_backend({.threads = 2, .precision = Precision::kBFloat16, .instruction_set = ""});
       InputMoments got(in), want(in);
       backend->ops().add_moments(x.data(), rows, got);

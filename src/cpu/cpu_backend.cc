@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "cpu/cpu_attention.h"
+#include "cpu/cpu_experts.h"
 #include "cpu/cpu_linear.h"
 #include "cpu/cpu_pack.h"
 #include "cpu/cpu_products.h"
@@ -118,7 +119,9 @@ class CpuOps : public Ops {
     attention_.segments(qkv, rows, segment_rows, heads, dim, scale, format, out);
   }
   void experts_add(const PackedExperts& experts, const float* x, int64_t rows, const int32_t* indices, const float* weights,
-                   int per_token, float* y) override;
+                   int per_token, float* y) override {
+    experts_.add(experts, x, rows, indices, weights, per_token, y);
+  }
 
  private:
   template <typename Body>
@@ -142,45 +145,8 @@ class CpuOps : public Ops {
   ThreadPool& pool_;
   cpu::CpuProducts products_;
   cpu::CpuAttention attention_;
-  Scratch expert_x_, expert_wide_, expert_inner_, expert_y_;
+  cpu::CpuExperts experts_{table_, pool_, products_};
 };
-
-// Rows are gathered by expert, so that one round of the threads serves all experts' products.
-void CpuOps::experts_add(const PackedExperts& experts, const float* x, int64_t rows, const int32_t* indices,
-                         const float* weights, int per_token, float* y) {
-  const int64_t hidden = experts.down[0]->out_features, inner = experts.down[0]->in_features, total = rows * per_token;
-  std::vector<int64_t> first(experts.down.size() + 1);  // of each expert's rows among the gathered ones
-  for (int64_t i = 0; i < total; ++i) ++first[at(indices[i]) + 1];
-  std::vector<cpu::CpuProducts::Group> gate_up, down;
-  for (size_t e = 0; e < experts.down.size(); ++e) {
-    const int64_t count = first[e + 1];
-    first[e + 1] += first[e];
-    if (count == 0) continue;
-    gate_up.push_back({&cpu::cast(*experts.gate_up[e]), first[e], count});
-    down.push_back({&cpu::cast(*experts.down[e]), first[e], count});
-  }
-  std::vector<int64_t> place(at(total));  // of each choice among the gathered rows
-  for (int64_t i = 0; i < total; ++i) place[at(i)] = first[at(indices[i])]++;
-
-  float* const gathered = expert_x_.grow(total * hidden);
-  float* const wide = expert_wide_.grow(total * 2 * inner);
-  float* const narrow = expert_inner_.grow(total * inner);
-  float* const result = expert_y_.grow(total * hidden);
-  by_rows(total, hidden, [&](int64_t begin, int64_t count) {
-    for (int64_t i = begin; i < begin + count; ++i) {
-      std::memcpy(gathered + place[at(i)] * hidden, x + i / per_token * hidden, at(hidden) * sizeof(float));
-    }
-  });
-  products_.run(gate_up, gathered, wide, 2 * inner, Finish::kStore);
-  swiglu(wide, total, inner, narrow);
-  products_.run(down, narrow, result, hidden, Finish::kStore);
-  // A row's experts are added in the order of their choice, whatever else is in the batch.
-  by_rows(rows, hidden * per_token, [&](int64_t begin, int64_t count) {
-    for (int64_t i = begin * per_token; i < (begin + count) * per_token; ++i) {
-      table_.add(result + place[at(i)] * hidden, hidden, weights[i], y + i / per_token * hidden);
-    }
-  });
-}
 
 class CpuBackend : public Backend {
  public:

@@ -18,6 +18,11 @@ constexpr int64_t kLeastBytes = int64_t{64} << 10;  // of weights that are worth
 constexpr int64_t kBestBlock = 128;                 // outputs that share a bound
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
+int64_t row_count(std::span<const CpuProducts::Group> groups) {
+  int64_t rows = 0;
+  for (const auto& group : groups) rows += group.rows;
+  return rows;
+}
 int64_t least_panels(int64_t panel_bytes) { return std::max<int64_t>(1, kLeastBytes / panel_bytes); }
 
 // The largest of y + sign * reach, in lanes, which the compiler turns into vectors; what is not a number does not count.
@@ -38,14 +43,14 @@ float largest(const float* y, const float* reach, float sign, int64_t count) {
 
 }  // namespace
 
-const std::byte* CpuProducts::quantise(const float* x, int64_t rows, int64_t in, QuantFormat format) {
+const std::byte* CpuProducts::round(const float* x, int64_t rows, int64_t in, QuantFormat format, Buffer& to) {
   constexpr int64_t kGrainElements = 16384;
   const int64_t block = table_.input_block_bytes[static_cast<int>(format)];
-  inputs_.grow(at((rows * block_count(in) + kInputSlack) * block));
+  to.grow(at((rows * block_count(in) + kInputSlack) * block));
   pool_.parallel_for(rows, std::max<int64_t>(1, kGrainElements / in), [&](int64_t begin, int64_t end, int) {
-    table_.quantize(x + begin * in, in, end - begin, in, format, inputs_.data() + begin * block, rows);
+    table_.quantize(x + begin * in, in, end - begin, in, format, to.data() + begin * block, rows);
   });
-  return inputs_.data();
+  return to.data();
 }
 
 // Each group's rows as tiles of their own, one group after the other.
@@ -86,21 +91,26 @@ void CpuProducts::run_panels(const Group& group, const std::byte* inputs, int64_
 }
 
 void CpuProducts::run(std::span<const Group> groups, const float* x, float* y, int64_t ldy, Finish finish) {
-  if (groups.empty()) return;
   const CpuLinear& first = *groups[0].matrix;
-  const int64_t in = first.in_features, panels = panel_count(first.out_features);
-  int64_t total = 0;
-  for (const Group& g : groups) total += g.rows;
-  const bool quantised = is_quantised(first.format), tiles = !quantised && rounds_ && first.bf16();
-  const std::byte* const inputs = quantised ? quantise(x, total, in, quant_format(first.format))
-                                  : tiles   ? pack(groups, x, in)
-                                            : nullptr;
+  const std::byte* inputs = nullptr;
+  if (is_quantised(first.format)) inputs = round(x, row_count(groups), first.in_features, quant_format(first.format), inputs_);
+  else if (rounds_ && first.bf16()) inputs = pack(groups, x, first.in_features);
+  run_groups(groups, inputs, x, y, ldy, finish);
+}
+
+void CpuProducts::run_rounded(std::span<const Group> groups, const std::byte* inputs, float* y, int64_t ldy, Finish finish) {
+  run_groups(groups, inputs, nullptr, y, ldy, finish);
+}
+
+void CpuProducts::run_groups(std::span<const Group> groups, const std::byte* inputs, const float* x, float* y, int64_t ldy, Finish finish) {
+  const CpuLinear& first = *groups[0].matrix;
+  const int64_t in = first.in_features, panels = panel_count(first.out_features), total = row_count(groups);
   // Where each group's inputs begin: a block further for each row, or behind the tiles before them.
   std::vector<const std::byte*> inputs_of;
   const std::byte* next = inputs;
   for (const Group& g : groups) {
     inputs_of.push_back(next);
-    if (inputs != nullptr) next += quantised ? g.rows * table_.input_block_bytes[static_cast<int>(quant_format(first.format))] : packed_bytes(g.rows, in);
+    if (inputs != nullptr) next += is_quantised(first.format) ? g.rows * table_.input_block_bytes[static_cast<int>(quant_format(first.format))] : packed_bytes(g.rows, in);
   }
   const auto count = static_cast<int64_t>(groups.size());
   const int64_t least = total > kFewRows ? kSideBySide : least_panels(static_cast<int64_t>(first.panels.size()) / panels);
@@ -118,7 +128,7 @@ void CpuProducts::run(std::span<const Group> groups, const float* x, float* y, i
 void CpuProducts::run_halves(const CpuLinear& w, const float* x, int64_t rows, float* y, int64_t ldy, std::span<const BestOf> best) {
   QVL_CHECK(best.empty() || std::ssize(best) == rows, "{} rows, {} of them wanted in part", rows, best.size());
   const int64_t in = w.in_features, out = w.out_features, blocks = block_count(in);
-  const std::byte* const inputs = quantise(x, rows, in, QuantFormat::kInt4);
+  const std::byte* const inputs = round(x, rows, in, QuantFormat::kInt4, inputs_);
   float* const energy = energy_.grow(blocks * rows);
   for (int64_t i = 0; i < blocks * rows; ++i) {
     const auto& block = reinterpret_cast<const InputBlock*>(inputs)[i];

@@ -10,6 +10,9 @@ namespace {
 // Of a product's rounded inputs, for each of their values: 16-bit integers and a scale for 256 of them.
 constexpr double kRoundedInputBytes = 2.25;
 
+constexpr double kExpertRows = 256;    // that go through experts together, unless one alone has more
+constexpr double kChoiceFloats = 5;    // of a chosen expert: its place and its row, 64 bits each, and its order
+
 size_t floats(double count) { return static_cast<size_t>(count * sizeof(float)); }
 
 }  // namespace
@@ -40,8 +43,10 @@ size_t pass_needs(const TextConfig& c, int64_t rows, int64_t logit_rows) {
   const double dense = 3.0 * c.intermediate_size;
   if (c.moe) {
     const double inner = c.moe->moe_intermediate_size, chosen = c.moe->num_experts_per_tok;
-    row += std::max(heads * d, 1.0 * c.moe->num_experts) + chosen * (2 * h + 3 * inner);
-    widest = std::max(widest, chosen * h);
+    row += std::max(heads * d, 1.0 * c.moe->num_experts) + chosen * kChoiceFloats + h * kRoundedInputBytes / sizeof(float);
+    const double together = std::min(chosen, std::max(1.0, kExpertRows / static_cast<double>(rows)));  // of a row's experts
+    row += together * (3 * inner + h + h * kRoundedInputBytes / sizeof(float));
+    widest = std::max(widest, together * inner);
   } else {
     row += std::max(dense, heads * d);
     widest = std::max<double>(widest, c.intermediate_size);

@@ -287,29 +287,69 @@ TEST_P(CpuOpsTest, SegmentAttention) {
   }
 }
 
-TEST_P(CpuOpsTest, Experts) {
-  const int64_t hidden = 40, inner = 24, rows = 9;
-  const int experts = 5, per_token = 2;
-  PackedExperts a, b;
+// Of the differences, beside what is wanted.
+double error_power(const Floats& got, const Floats& want) {
+  double error = 0, power = 0;
+  for (size_t i = 0; i < got.count; ++i) {
+    error += std::pow(got.data[i] - want.data[i], 2);
+    power += std::pow(want.data[i], 2);
+  }
+  return error / power;
+}
+
+struct MadeExperts {
+  PackedExperts cpu, ref;
+};
+
+MadeExperts make_experts(Backend& cpu, Backend& ref, int experts, int64_t hidden, int64_t inner, WeightFormat format) {
+  MadeExperts made;
   for (int e = 0; e < experts; ++e) {
     const auto gate_up = bf16_matrix(2 * inner * hidden, static_cast<uint32_t>(10 + e));
     const auto down = bf16_matrix(hidden * inner, static_cast<uint32_t>(20 + e));
     const ConstTensorView gate_up_view = {reinterpret_cast<const std::byte*>(gate_up.data()), DType::kBF16, {2 * inner, hidden}};
     const ConstTensorView down_view = {reinterpret_cast<const std::byte*>(down.data()), DType::kBF16, {hidden, inner}};
-    a.gate_up.push_back(cpu_->pack_linear({&gate_up_view, 1}, {}));
-    a.down.push_back(cpu_->pack_linear({&down_view, 1}, {}));
-    b.gate_up.push_back(ref_->pack_linear({&gate_up_view, 1}, {}));
-    b.down.push_back(ref_->pack_linear({&down_view, 1}, {}));
+    made.cpu.gate_up.push_back(cpu.pack_linear({&gate_up_view, 1}, {}, format));
+    made.cpu.down.push_back(cpu.pack_linear({&down_view, 1}, {}, format));
+    made.ref.gate_up.push_back(ref.pack_linear({&gate_up_view, 1}, {}, format));
+    made.ref.down.push_back(ref.pack_linear({&down_view, 1}, {}, format));
   }
+  return made;
+}
+
+// Two of five experts for each row; the fourth is never chosen.
+std::vector<int32_t> two_of_five(int64_t rows) {
   std::vector<int32_t> indices;
   for (int64_t r = 0; r < rows; ++r) {
-    indices.push_back(static_cast<int32_t>(r % 3));
-    indices.push_back(static_cast<int32_t>(4 - r % 2));
+    indices.push_back(static_cast<int32_t>(4 - r % 2 * 2));
+    indices.push_back(static_cast<int32_t>(r / 2 % 2));
   }
-  Floats x(rows * hidden, 1), weights(rows * per_token, 2), y(rows * hidden, 3), want = y;
-  cpu_->ops().experts_add(a, x.get(), rows, indices.data(), weights.get(), per_token, y.get());
-  ref_->ops().experts_add(b, x.get(), rows, indices.data(), weights.get(), per_token, want.get());
-  expect_near(y, want, rounds() ? 0.1f : 2e-5f);
+  return indices;
+}
+
+TEST_P(CpuOpsTest, Experts) {
+  const int64_t hidden = 40, inner = 24, rows = 301;  // more than go through the experts together
+  const MadeExperts made = make_experts(*cpu_, *ref_, 5, hidden, inner, WeightFormat::kPlain);
+  const auto indices = two_of_five(rows);
+  Floats x(rows * hidden, 1), weights(rows * 2, 2), y(rows * hidden, 3), want = y;
+  cpu_->ops().experts_add(made.cpu, x.get(), rows, indices.data(), weights.get(), 2, y.get());
+  ref_->ops().experts_add(made.ref, x.get(), rows, indices.data(), weights.get(), 2, want.get());
+  if (rounds()) EXPECT_LT(error_power(y, want), 1e-4);
+  else expect_near(y, want, 5e-5f);
+}
+
+// Sums over quantised weights are exact, so a row's result does not depend on the rows beside it.
+TEST_P(CpuOpsTest, QuantisedExpertsGiveARowTheSameInAnyCompany) {
+  const int64_t hidden = 280, inner = 40, rows = 301;
+  const MadeExperts made = make_experts(*cpu_, *ref_, 5, hidden, inner, WeightFormat::kInt4);
+  const auto indices = two_of_five(rows);
+  Floats x(rows * hidden, 1), weights(rows * 2, 2), y(rows * hidden, 3), alone = y, want = y;
+  cpu_->ops().experts_add(made.cpu, x.get(), rows, indices.data(), weights.get(), 2, y.get());
+  for (int64_t r = 0; r < rows; ++r) {
+    cpu_->ops().experts_add(made.cpu, x.get() + r * hidden, 1, indices.data() + 2 * r, weights.get() + 2 * r, 2, alone.get() + r * hidden);
+  }
+  expect_near(y, alone, 0);
+  ref_->ops().experts_add(made.ref, x.get(), rows, indices.data(), weights.get(), 2, want.get());
+  EXPECT_LT(error_power(y, want), 0.03);  // int4's rounding
 }
 
 std::vector<Config> configs() {

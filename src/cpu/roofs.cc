@@ -60,7 +60,8 @@ __attribute__((target("avx2"))) uint64_t read_avx2(const std::byte* data, int64_
                                _mm256_extract_epi64(sum[0], 2) + _mm256_extract_epi64(sum[0], 3));
 }
 
-template <int kStreams, int kAhead>
+// kFar: bytes from which on lines are fetched into the second cache, or 0.
+template <int kStreams, int kAhead, int kFar>
 __attribute__((target("avx512f"))) uint64_t read_avx512(const std::byte* data, int64_t bytes) {
   const int64_t stream = bytes / kStreams;
   __m512i sum[kStreams];
@@ -68,6 +69,7 @@ __attribute__((target("avx512f"))) uint64_t read_avx512(const std::byte* data, i
   for (int64_t i = 0; i < stream; i += 64) {
     for (int j = 0; j < kStreams; ++j) {
       const std::byte* const line = data + j * stream + i;
+      if constexpr (kFar > 0) _mm_prefetch(reinterpret_cast<const char*>(line + kFar), _MM_HINT_T1);
       _mm_prefetch(reinterpret_cast<const char*>(line + kAhead), _MM_HINT_T0);
       sum[j] = _mm512_add_epi64(sum[j], _mm512_load_si512(line));
     }
@@ -83,7 +85,7 @@ std::vector<ReadPiece> ways_to_read() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2")) {
     std::vector<ReadPiece> ways = {read_avx2<1, 0>, read_avx2<4, 0>, read_avx2<1, 2048>, read_avx2<4, 2048>};
-    if (__builtin_cpu_supports("avx512f")) ways.push_back(read_avx512<4, 2048>);
+    if (__builtin_cpu_supports("avx512f")) ways.insert(ways.end(), {read_avx512<4, 2048, 0>, read_avx512<1, 1024, 4096>});
     return ways;
   }
 #endif

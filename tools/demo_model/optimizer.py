@@ -18,9 +18,19 @@ def orthogonal(matrices, dtype, steps=5):
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(steps):
-        s = x @ x.mT
-        x = A * x + (B * s + C * s @ s) @ x
+    if x.shape[2] < 2 * x.shape[1]:
+        for _ in range(steps):
+            s = x @ x.mT
+            x = A * x + (B * s + C * s @ s) @ x
+    else:  # the same on the small square s alone: every step multiplies x by a polynomial p of s, and s by p twice
+        s, product = x @ x.mT, None
+        one = A * torch.eye(s.shape[1], dtype=s.dtype, device=s.device)
+        for i in range(steps):
+            p = torch.baddbmm(one + B * s, s, s, alpha=C)
+            product = p if product is None else p @ product
+            if i + 1 < steps:
+                s = p @ s @ p
+        x = product @ x
     return (x.mT if tall else x).to(matrices.dtype)
 
 

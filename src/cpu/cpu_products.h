@@ -21,8 +21,8 @@ class CpuProducts {
     const CpuLinear* matrix;
     int64_t first, rows;
   };
-  // y[r] = finish(x[r] W^T + bias) for the rows of every group, of which there is one at least; they cover rows 0.. without gaps and their matrices have
-  // one shape and one format. x: [rows, in], y: rows of `out` that are ldy floats apart.
+  // y[r] = finish(x[r] W^T + bias) for the rows of every group; there is one at least, they cover rows 0.. without gaps, and their
+  // matrices have one shape and one format. x: [rows, in], y: rows of `out` that are ldy floats apart.
   void run(std::span<const Group> groups, const float* x, float* y, int64_t ldy, Finish finish);
   // The same of int4 or int8 matrices and rows that round() made.
   void run_rounded(std::span<const Group> groups, const std::byte* inputs, float* y, int64_t ldy, Finish finish);

@@ -18,7 +18,7 @@ def orthogonal(matrices, dtype, steps=5):
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    if x.shape[2] < 2 * x.shape[1]:
+    if dtype != torch.float32 or x.shape[2] < 2 * x.shape[1]:  # s squares what is small: too much for bfloat16
         for _ in range(steps):
             s = x @ x.mT
             x = A * x + (B * s + C * s @ s) @ x

@@ -27,7 +27,7 @@ from export import write_parts
 from grow import EMBEDDING, MARKUP, add_markup, grow, spread
 from holdout import unseen_line
 from model import DemoModel, load_model, read_weights
-from optimizer import Flat
+from optimizer import Flat, orthogonal
 from pictures import full_text, make
 from questions import Conversation, conversations
 from questions_compared import drawio
@@ -281,6 +281,12 @@ def run_train(*options):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     return done.stdout, time.monotonic() - began
+
+
+def test_orthogonal():
+    for shape in ((3, 48, 40), (3, 200, 48), (3, 48, 200)):  # squarish, tall and wide
+        values = torch.linalg.svdvals(orthogonal(torch.randn(shape), torch.float32))
+        assert 0.3 < values.min() and values.max() < 1.3, (shape, values.min(), values.max())
 
 
 def test_run():

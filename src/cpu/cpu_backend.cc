@@ -1,8 +1,5 @@
 #include "cpu/cpu_backend.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "base/check.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
@@ -126,9 +123,7 @@ class CpuOps : public Ops {
  private:
   template <typename Body>
   void by_rows(int64_t rows, int64_t width, Body body) {
-    constexpr int64_t kGrainElements = 16384;  // about the work that is worth waking a thread for
-    const int64_t grain = std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, width));
-    pool_.parallel_for(rows, grain, [&](int64_t begin, int64_t end, int) { body(begin, end - begin); });
+    pool_.parallel_for(rows, cpu::row_grain(width), [&](int64_t begin, int64_t end, int) { body(begin, end - begin); });
   }
 
   void product(const CpuLinear& w, const float* x, int64_t rows, float* y, int64_t y_stride, Finish finish, std::span<const BestOf> best = {}) {

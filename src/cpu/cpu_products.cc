@@ -44,10 +44,9 @@ float largest(const float* y, const float* reach, float sign, int64_t count) {
 }  // namespace
 
 const std::byte* CpuProducts::round(const float* x, int64_t rows, int64_t in, QuantFormat format, Buffer& to) {
-  constexpr int64_t kGrainElements = 16384;
   const int64_t block = table_.input_block_bytes[static_cast<int>(format)];
   to.grow(at((rows * block_count(in) + kInputSlack) * block));
-  pool_.parallel_for(rows, std::max<int64_t>(1, kGrainElements / in), [&](int64_t begin, int64_t end, int) {
+  pool_.parallel_for(rows, row_grain(in), [&](int64_t begin, int64_t end, int) {
     table_.quantize(x + begin * in, in, end - begin, in, format, to.data() + begin * block, rows);
   });
   return to.data();

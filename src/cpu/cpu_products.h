@@ -2,6 +2,8 @@
 // and splits the panels between the pool's threads. One caller at a time.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -9,6 +11,9 @@
 #include "cpu/cpu_linear.h"
 
 namespace qvl::cpu {
+
+// Rows of so many values that are worth waking a thread for.
+inline int64_t row_grain(int64_t width) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, width)); }
 
 class CpuProducts {
  public:
